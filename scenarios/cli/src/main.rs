@@ -1,0 +1,2 @@
+//! brownout — the command line.
+fn main() {}
