@@ -1,1 +1,35 @@
-//! model
+//! model — the values a run is made of: what is planned, what was seen, what follows from it.
+//!
+//! Nothing here has a clock, a socket or dice; everything can be printed, stored and compared.
+//!
+//! - [`plan`]: what shall happen, resolved to the last default
+//! - [`load`]: the traffic of a plan
+//! - [`fault`]: what hurts, with its undo and its proof
+//! - [`check`]: what is asked of a timeline
+//! - [`observation`], [`timeline`]: what was seen, on one clock
+//! - [`window`]: stretches of time in which requests failed
+//! - [`siege`]: the summary siege would have printed
+//! - [`verdict`], [`report`]: what follows
+pub mod check;
+pub mod fault;
+pub mod load;
+pub mod observation;
+pub mod plan;
+pub mod report;
+pub mod siege;
+pub mod time;
+pub mod timeline;
+pub mod verdict;
+pub mod window;
+
+pub use check::{Check, CheckKind, Comparison, Expected, Metric, Severity, Threshold};
+pub use fault::{Fault, FaultKind};
+pub use load::{Connection, Load, LoadModel, Request, Stage};
+pub use observation::{ErrorKind, Fact, Observation, Outcome, PodState, RequestFact};
+pub use plan::{Action, Documented, Manifest, Mutant, Plan, Profile, Start, Step};
+pub use report::{ArmReport, Judgement, Report};
+pub use siege::SiegeSummary;
+pub use time::Micros;
+pub use timeline::Timeline;
+pub use verdict::{ExitCode, Finding, Verdict};
+pub use window::{Window, WindowState};

@@ -1,0 +1,300 @@
+//! What is asked of a timeline.
+use crate::Micros;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+/// One objective or invariant of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// Unique in the plan.
+    pub name: String,
+    /// Whether it counts towards the verdict.
+    pub severity: Severity,
+    /// What is asked.
+    pub kind: CheckKind,
+}
+
+/// Whether a finding counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    /// It decides.
+    Fail,
+    /// It is shown as a warning.
+    Warn,
+    /// It is shown.
+    Info,
+}
+
+/// The kinds of checks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum CheckKind {
+    /// A figure of a load against a threshold.
+    Metric {
+        /// Which figure.
+        metric: Metric,
+        /// What must hold of it.
+        condition: Threshold,
+        /// Name of the step with the load (or the requests).
+        step: String,
+    },
+    /// Every answer of a step with requests is as expected, in order.
+    Responses {
+        /// Name of the step.
+        step: String,
+        /// One for each request.
+        expected: Vec<Expected>,
+    },
+    /// A pod of the Deployment was replaced between the first and the last request of the load.
+    ReplacementInside {
+        /// Name of the Deployment.
+        deployment: String,
+        /// Name of the step with the load.
+        load: String,
+    },
+    /// At every moment of the load at least one ready endpoint stood behind the Service.
+    EndpointsNeverEmpty {
+        /// Name of the Service.
+        service: String,
+        /// Name of the step with the load.
+        load: String,
+    },
+    /// Every acknowledged write of the load was found by the step that collects.
+    NoLostAckedWrites {
+        /// Name of the step with the load.
+        load: String,
+        /// Name of the step that collects.
+        collect: String,
+        /// With fewer acknowledged writes nothing is shown.
+        at_least: u64,
+    },
+    /// Nothing that the load wrote was found twice.
+    NoDuplicates {
+        /// Name of the step with the load.
+        load: String,
+        /// Name of the step that collects.
+        collect: String,
+    },
+}
+
+/// Figures that a condition may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Metric {
+    /// Answered well / due, 0 to 1.
+    #[serde(rename = "availability")]
+    Availability,
+    /// 1 − availability.
+    #[serde(rename = "errorRatio")]
+    ErrorRatio,
+    /// Number of requests that were not answered well.
+    #[serde(rename = "errors")]
+    Errors,
+    /// Number of unavailability windows.
+    #[serde(rename = "unavailability.windows")]
+    UnavailabilityWindows,
+    /// The longest window, in seconds.
+    #[serde(rename = "unavailability.longest")]
+    UnavailabilityLongest,
+    /// All windows together, in seconds.
+    #[serde(rename = "unavailability.total")]
+    UnavailabilityTotal,
+    /// Median response time, from when the request was due, in seconds.
+    #[serde(rename = "latency.p50")]
+    LatencyP50,
+    /// 90th percentile of it.
+    #[serde(rename = "latency.p90")]
+    LatencyP90,
+    /// 99th percentile of it.
+    #[serde(rename = "latency.p99")]
+    LatencyP99,
+    /// Number of requests that were sent.
+    #[serde(rename = "requests")]
+    Requests,
+}
+
+impl Metric {
+    /// All of them, for messages and the schema.
+    pub const ALL: [Metric; 10] = [
+        Metric::Availability,
+        Metric::ErrorRatio,
+        Metric::Errors,
+        Metric::UnavailabilityWindows,
+        Metric::UnavailabilityLongest,
+        Metric::UnavailabilityTotal,
+        Metric::LatencyP50,
+        Metric::LatencyP90,
+        Metric::LatencyP99,
+        Metric::Requests,
+    ];
+
+    /// The word of the scenario format.
+    pub fn word(self) -> &'static str {
+        match self {
+            Metric::Availability => "availability",
+            Metric::ErrorRatio => "errorRatio",
+            Metric::Errors => "errors",
+            Metric::UnavailabilityWindows => "unavailability.windows",
+            Metric::UnavailabilityLongest => "unavailability.longest",
+            Metric::UnavailabilityTotal => "unavailability.total",
+            Metric::LatencyP50 => "latency.p50",
+            Metric::LatencyP90 => "latency.p90",
+            Metric::LatencyP99 => "latency.p99",
+            Metric::Requests => "requests",
+        }
+    }
+
+    /// What its values are measured in.
+    pub fn unit(self) -> Unit {
+        match self {
+            Metric::Availability | Metric::ErrorRatio => Unit::Ratio,
+            Metric::Errors | Metric::UnavailabilityWindows | Metric::Requests => Unit::Count,
+            _ => Unit::Seconds,
+        }
+    }
+}
+
+/// What a figure is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// 0 to 1, written as per cent.
+    Ratio,
+    /// A number of things.
+    Count,
+    /// Seconds.
+    Seconds,
+}
+
+impl Unit {
+    /// The value with its unit, as reports write it.
+    pub fn write(self, value: f64) -> String {
+        match self {
+            Unit::Ratio => format!("{} %", trimmed(value * 100.0, 4)),
+            Unit::Count => trimmed(value, 3),
+            Unit::Seconds => Micros((value * 1e6).round() as u64).to_string(),
+        }
+    }
+}
+
+fn trimmed(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+/// What must hold of a figure: a comparison with a number in the metric's base unit (ratio, count or seconds).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Threshold {
+    /// How it is compared.
+    pub comparison: Comparison,
+    /// With what.
+    pub value: f64,
+}
+
+impl Threshold {
+    /// Whether it holds of `measured`.
+    pub fn holds(self, measured: f64) -> bool {
+        match self.comparison {
+            Comparison::Less => measured < self.value,
+            Comparison::LessOrEqual => measured <= self.value,
+            Comparison::Equal => measured == self.value,
+            Comparison::NotEqual => measured != self.value,
+            Comparison::GreaterOrEqual => measured >= self.value,
+            Comparison::Greater => measured > self.value,
+        }
+    }
+
+    /// As reports write it: `>= 99.9 %`.
+    pub fn write(self, unit: Unit) -> String {
+        format!("{} {}", self.comparison, unit.write(self.value))
+    }
+}
+
+/// `<`, `<=`, `==`, `!=`, `>=`, `>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Comparison {
+    /// `<`
+    #[serde(rename = "<")]
+    Less,
+    /// `<=`
+    #[serde(rename = "<=")]
+    LessOrEqual,
+    /// `==`
+    #[serde(rename = "==")]
+    Equal,
+    /// `!=`
+    #[serde(rename = "!=")]
+    NotEqual,
+    /// `>=`
+    #[serde(rename = ">=")]
+    GreaterOrEqual,
+    /// `>`
+    #[serde(rename = ">")]
+    Greater,
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Equal => "==",
+            Comparison::NotEqual => "!=",
+            Comparison::GreaterOrEqual => ">=",
+            Comparison::Greater => ">",
+        })
+    }
+}
+
+/// What one answer must be. What is absent is not asked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Expected {
+    /// The status code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// No HTTP answer at all, for this reason: `dns`, `connectionRefused`, `connectionReset`, `timeout`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub error: Vec<crate::ErrorKind>,
+    /// Length of the body in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// A JSON value that the body must contain: objects by their members, arrays element by element, the rest exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<Value>,
+    /// The `Location` header starts with this and goes on with a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The answer took less than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Micros>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_is_written_with_the_unit_of_its_metric() {
+        let at_least = |value| Threshold {
+            comparison: Comparison::GreaterOrEqual,
+            value,
+        };
+        assert_eq!(at_least(0.9995).write(Unit::Ratio), ">= 99.95 %");
+        assert_eq!(at_least(1000.0).write(Unit::Count), ">= 1000");
+        assert_eq!(at_least(2.5).write(Unit::Seconds), ">= 2.50 s");
+    }
+
+    #[test]
+    fn a_metric_has_one_word_in_files_and_in_code() {
+        for metric in Metric::ALL {
+            assert_eq!(serde_json::to_value(metric).unwrap(), metric.word());
+        }
+    }
+}

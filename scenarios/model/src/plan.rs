@@ -1,0 +1,207 @@
+//! A plan: one arm of one scenario in one profile, with nothing left to decide.
+use crate::{Check, Fault, Load, Micros, Request};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What the runner performs and the checks read. A function of the scenario file, the arm, the profile and the seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Name of the scenario, e.g. `mybnb/zero-downtime`.
+    pub scenario: String,
+    /// Name of the arm; `main` where the scenario has only one.
+    pub arm: String,
+    /// What is claimed, in one sentence.
+    pub hypothesis: String,
+    /// How long things take.
+    pub profile: Profile,
+    /// Set when this is not the experiment but a test of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutant: Option<Mutant>,
+    /// Feeds every choice by chance.
+    pub seed: u64,
+    /// The parameters of the scenario in this profile, as written; the report names them.
+    pub params: BTreeMap<String, String>,
+    /// Namespace of the system; the runner may add a suffix so that runs do not meet.
+    pub namespace: String,
+    /// Applied in this order before anything else; every Deployment in them must become ready.
+    pub manifests: Vec<Manifest>,
+    /// How long the system may take to become ready.
+    pub ready_timeout: Micros,
+    /// What happens.
+    pub steps: Vec<Step>,
+    /// What is asked of the timeline.
+    pub checks: Vec<Check>,
+    /// What the report recorded, shown beside ours.
+    pub documented: Vec<Documented>,
+    /// The whole run may take so long; then it is stopped and undone.
+    pub deadline: Micros,
+}
+
+impl Plan {
+    /// The step of that name.
+    pub fn step(&self, name: &str) -> Option<&Step> {
+        self.steps.iter().find(|s| s.name == name)
+    }
+
+    /// All loads with the names of their steps.
+    pub fn loads(&self) -> impl Iterator<Item = (&str, &Load)> {
+        self.steps.iter().filter_map(|s| match &s.action {
+            Action::Load { load } => Some((s.name.as_str(), load)),
+            _ => None,
+        })
+    }
+
+    /// All faults with the names of their steps.
+    pub fn faults(&self) -> impl Iterator<Item = (&str, &Fault)> {
+        self.steps.iter().filter_map(|s| match &s.action {
+            Action::Fault { fault } => Some((s.name.as_str(), fault)),
+            _ => None,
+        })
+    }
+}
+
+/// How long things take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Profile {
+    /// Seconds: the same shapes with the reports' waits shortened.
+    Quick,
+    /// The reports' own durations and loads.
+    Documented,
+}
+
+impl Profile {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Profile::Quick => "quick",
+            Profile::Documented => "documented",
+        }
+    }
+}
+
+/// A plan changed on purpose, to show that the scenario can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mutant {
+    /// Every fault replaced by nothing: must be inconclusive.
+    NoFault,
+    /// The mechanism under test switched off: must fail.
+    MechanismOff,
+}
+
+impl Mutant {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mutant::NoFault => "no-fault",
+            Mutant::MechanismOff => "mechanism-off",
+        }
+    }
+}
+
+/// A file of Kubernetes objects, patches already applied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// Path as the scenario names it.
+    pub file: String,
+    /// The objects in order.
+    pub objects: Vec<Value>,
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// Unique in the plan.
+    pub name: String,
+    /// When it begins.
+    pub start: Start,
+    /// What is done.
+    pub action: Action,
+    /// After so long it has failed.
+    pub timeout: Micros,
+}
+
+/// When a step begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Start {
+    /// When each named step is done (none named: at once), and so long after that. A load is done when its last answer is in.
+    After {
+        /// Names of steps.
+        steps: Vec<String>,
+        /// A pause after that.
+        delay: Micros,
+    },
+    /// So long after the named load sent its first request.
+    During {
+        /// Name of the step with the load.
+        load: String,
+        /// Counted from its first request.
+        at: Micros,
+    },
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Action {
+    /// Sends a load from a pod; done when it ended.
+    Load {
+        /// What is sent.
+        load: Load,
+    },
+    /// Injects a fault; done when it is proven.
+    Fault {
+        /// Which.
+        fault: Fault,
+    },
+    /// Undoes an earlier fault; done when that is verified.
+    Undo {
+        /// Name of the step that injected it.
+        fault: String,
+    },
+    /// Sends each request once, in order, from a pod; done when all are answered.
+    Requests {
+        /// The requests; bodies are always kept.
+        requests: Vec<Request>,
+    },
+    /// Reads a paged collection over and over until it has what the ledger acknowledged, or the timeout has passed.
+    Collect {
+        /// The list, e.g. `http://alarm:8080/alarms`; `page` and `size` are added.
+        url: String,
+        /// Name of the list in `_embedded`.
+        collection: String,
+        /// The field that holds the key.
+        field: String,
+        /// Name of the step with the load whose keys are looked for.
+        ledger: String,
+    },
+}
+
+/// Figures of the report that this arm replays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Documented {
+    /// Id in the catalogue of documented experiments.
+    pub id: String,
+    /// What the report claims or printed, in a sentence.
+    pub claim: String,
+    /// Name of the step whose figures stand beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The summary it printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub siege: Option<crate::SiegeSummary>,
+    /// Why ours differ.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub differs: String,
+}

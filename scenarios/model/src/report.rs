@@ -1,0 +1,87 @@
+//! What a reader gets: the judged arms of a scenario.
+use crate::{ExitCode, Finding, Plan, SiegeSummary, Timeline, Verdict, Window};
+use serde::{Deserialize, Serialize};
+
+/// What the checks make of one arm: a function of its plan and its timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Judgement {
+    /// The worst of everything that counts.
+    pub verdict: Verdict,
+    /// The one reason for it.
+    pub reason: String,
+    /// The six conditions that a pass is earned by: `BaselineSteady`, `LoadDelivered`, `FaultsEffective`, `Recovered`,
+    /// `RollbackVerified`, `EvidenceComplete`.
+    pub conditions: Vec<Finding>,
+    /// One for each check of the plan, in its order.
+    pub findings: Vec<Finding>,
+    /// Where requests failed.
+    pub windows: Vec<Window>,
+    /// A summary for each load, by the name of its step.
+    pub summaries: Vec<LoadSummary>,
+    /// How a process that did only this would end.
+    pub exit: ExitCode,
+}
+
+/// A load in figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadSummary {
+    /// Name of the step.
+    pub step: String,
+    /// What siege would have printed over the whole load.
+    pub siege: SiegeSummary,
+    /// What siege would have printed had it stopped at its 1024th failure, if it would have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub siege_stopped: Option<SiegeSummary>,
+    /// Requests that were due and not sent.
+    pub dropped: u64,
+    /// Percentiles of the response time of good requests, from when each was due: p50, p90, p99, p99.9, in seconds.
+    pub response: [f64; 4],
+    /// The same from when each was sent.
+    pub service: [f64; 4],
+    /// The worst delay between due and sent, in seconds.
+    pub lag_max: f64,
+    /// Number of answers by result: `HTTP 200`, `connectionRefused`, most frequent first.
+    pub results: Vec<(String, u64)>,
+    /// The share of the load's time that was up, degraded and down; the rest is unknown. Each 0 to 1, together at most 1.
+    pub up: f64,
+    /// See `up`.
+    pub degraded: f64,
+    /// See `up`.
+    pub down: f64,
+}
+
+/// One arm with everything about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArmReport {
+    /// What was planned.
+    pub plan: Plan,
+    /// What was seen.
+    pub timeline: Timeline,
+    /// What follows.
+    pub judgement: Judgement,
+}
+
+/// A judged scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// What is claimed.
+    pub hypothesis: String,
+    /// The worst of all arms.
+    pub verdict: Verdict,
+    /// The one reason, with the arm it comes from.
+    pub reason: String,
+    /// Its arms, in the order they ran.
+    pub arms: Vec<ArmReport>,
+    /// The command that does it again.
+    pub reproduce: String,
+    /// Version of brownout.
+    pub version: String,
+    /// When it was judged, RFC 3339.
+    pub judged: String,
+}

@@ -1,0 +1,143 @@
+//! Everything that was seen in one run, in the order of its clock.
+use crate::{Fact, Micros, Observation, PodState, RequestFact};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// All observations of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timeline {
+    observations: Vec<Observation>,
+}
+
+/// A line of a timeline file that cannot be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BadLine {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.why)
+    }
+}
+
+impl std::error::Error for BadLine {}
+
+impl Timeline {
+    /// Puts observations in the order of the clock; those of one instant keep their order.
+    pub fn new(mut observations: Vec<Observation>) -> Timeline {
+        observations.sort_by_key(|o| o.at);
+        Timeline { observations }
+    }
+
+    /// Reads `timeline.jsonl`. A last line without its end is what a killed run leaves: it is dropped, the rest counts.
+    ///
+    /// # Errors
+    /// The first line that is not an observation.
+    pub fn parse(text: &str) -> Result<Timeline, BadLine> {
+        let whole = match text.rfind('\n') {
+            Some(end) => &text[..end],
+            None => "",
+        };
+        let observations = whole
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty())
+            .map(|(i, line)| {
+                serde_json::from_str(line).map_err(|e| BadLine {
+                    line: i + 1,
+                    why: e.to_string(),
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Timeline::new(observations))
+    }
+
+    /// As `timeline.jsonl`: one observation a line.
+    pub fn write(&self) -> String {
+        self.observations
+            .iter()
+            .map(|o| serde_json::to_string(o).expect("an observation is plain data") + "\n")
+            .collect()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Observation] {
+        &self.observations
+    }
+
+    /// When the last thing was seen.
+    pub fn end(&self) -> Micros {
+        let ends = self.observations.iter().map(|o| match &o.fact {
+            Fact::Request(r) => r.done.max(o.at),
+            _ => o.at,
+        });
+        ends.max().unwrap_or(Micros::ZERO)
+    }
+
+    /// The requests of a step with the time each was due.
+    pub fn requests<'a>(
+        &'a self,
+        step: &'a str,
+    ) -> impl Iterator<Item = (Micros, &'a RequestFact)> + 'a {
+        self.observations.iter().filter_map(move |o| match &o.fact {
+            Fact::Request(r) if r.step == step => Some((o.at, r)),
+            _ => None,
+        })
+    }
+
+    /// From the first request of a step, by the time it was due, to the end of the last.
+    pub fn span(&self, step: &str) -> Option<(Micros, Micros)> {
+        let first = self.requests(step).map(|(due, _)| due).min()?;
+        let last = self.requests(step).map(|(_, r)| r.done).max()?;
+        Some((first, last))
+    }
+
+    /// What became of the pods, in time.
+    pub fn pods(&self) -> impl Iterator<Item = (Micros, &PodState)> {
+        self.observations.iter().filter_map(|o| match &o.fact {
+            Fact::Pod(p) => Some((o.at, p)),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::Phase;
+
+    fn phase(at: u64, phase: Phase) -> Observation {
+        Observation {
+            at: Micros(at),
+            fact: Fact::Phase { phase },
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_in_the_order_of_the_clock() {
+        let timeline = Timeline::new(vec![phase(9, Phase::Running), phase(1, Phase::Pending)]);
+        let text = timeline.write();
+        assert_eq!(
+            text,
+            "{\"at\":1,\"fact\":\"phase\",\"phase\":\"Pending\"}\n{\"at\":9,\"fact\":\"phase\",\"phase\":\"Running\"}\n"
+        );
+        assert_eq!(Timeline::parse(&text).unwrap(), timeline);
+    }
+
+    #[test]
+    fn the_torn_last_line_of_a_killed_run_is_dropped_and_a_bad_line_is_named() {
+        let text = phase_line() + "{\"at\":2,\"fa";
+        assert_eq!(Timeline::parse(&text).unwrap().all().len(), 1);
+        let text = phase_line() + "nonsense\n" + &phase_line();
+        assert_eq!(Timeline::parse(&text).unwrap_err().line, 2);
+    }
+
+    fn phase_line() -> String {
+        Timeline::new(vec![phase(1, Phase::Pending)]).write()
+    }
+}
