@@ -1,1 +1,13 @@
-//! cluster
+//! cluster — what the harness asks of a Kubernetes cluster, whichever it is. The harness names `kube` nowhere else.
+//!
+//! - [`Cluster`]: connecting, namespaces, applying and deleting objects
+//! - [`Observer`], [`View`]: what is there, kept current by watches, and waiting for it to be otherwise
+//! - [`worker`]: a program run once as a Job, with its log lines as they come
+mod objects;
+mod observe;
+mod view;
+pub mod worker;
+
+pub use objects::{About, Cluster, Error, OWNER_LABEL};
+pub use observe::Observer;
+pub use view::{Replicas, View};

@@ -1,0 +1,203 @@
+//! From a fault to the change it makes, and the change that takes it back.
+use cluster::{Cluster, Error};
+use model::{FaultKind, Manifest};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is done to the cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Change {
+    /// Nothing.
+    Nothing,
+    /// These objects are applied, in this order.
+    Apply(Vec<Value>),
+    /// These objects are deleted, in this order; pods of the Deployments among them with this grace in seconds, if one
+    /// is given.
+    Delete(Vec<Value>, Option<u32>),
+}
+
+/// A fault that is ready to be injected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// What it will hit, for people: `Deployment/auth`.
+    pub targets: Vec<String>,
+    /// The fault.
+    pub inject: Change,
+    /// Takes it back. Harmless when it was never injected.
+    pub undo: Change,
+}
+
+/// A fault that aims at nothing.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("no manifest has a Deployment {wanted}; there are {there}")]
+pub struct NoTarget {
+    /// The name that was looked for.
+    pub wanted: String,
+    /// The names there are.
+    pub there: String,
+}
+
+/// What a fault does to a system made of these manifests.
+///
+/// # Errors
+/// [`NoTarget`] when no manifest has the Deployment it names.
+pub fn prepare(fault: &FaultKind, manifests: &[Manifest]) -> Result<Prepared, NoTarget> {
+    match fault {
+        FaultKind::None { .. } => Ok(Prepared {
+            targets: vec![],
+            inject: Change::Nothing,
+            undo: Change::Nothing,
+        }),
+        FaultKind::ServiceDown {
+            service,
+            grace_period_seconds,
+        } => {
+            let objects = file_of(service, manifests)?;
+            Ok(Prepared {
+                targets: objects.iter().map(title).collect(),
+                inject: Change::Delete(
+                    objects.iter().rev().cloned().collect(),
+                    *grace_period_seconds,
+                ),
+                undo: Change::Apply(objects.to_vec()),
+            })
+        }
+        FaultKind::Rollout {
+            deployment,
+            manifest,
+        } => {
+            file_of(deployment, manifests)?;
+            Ok(Prepared {
+                targets: vec![format!("Deployment/{deployment} by {}", manifest.file)],
+                inject: Change::Apply(manifest.objects.clone()),
+                undo: Change::Nothing,
+            })
+        }
+    }
+}
+
+/// The objects of the file that a Deployment is in, as `kubectl delete -f` would take them.
+fn file_of<'a>(deployment: &str, manifests: &'a [Manifest]) -> Result<&'a [Value], NoTarget> {
+    let is_deployment = |o: &&Value| o["kind"] == "Deployment";
+    let holds = |m: &&Manifest| {
+        m.objects
+            .iter()
+            .filter(is_deployment)
+            .any(|o| o["metadata"]["name"] == deployment)
+    };
+    match manifests.iter().find(holds) {
+        Some(manifest) => Ok(&manifest.objects),
+        None => {
+            let all = manifests
+                .iter()
+                .flat_map(|m| &m.objects)
+                .filter(is_deployment);
+            let names: Vec<&str> = all.filter_map(|o| o["metadata"]["name"].as_str()).collect();
+            Err(NoTarget {
+                wanted: deployment.into(),
+                there: names.join(", "),
+            })
+        }
+    }
+}
+
+fn title(object: &Value) -> String {
+    let text = |v: &Value| v.as_str().unwrap_or("?").to_string();
+    format!(
+        "{}/{}",
+        text(&object["kind"]),
+        text(&object["metadata"]["name"])
+    )
+}
+
+impl Change {
+    /// Does it. Doing it twice is harmless.
+    ///
+    /// # Errors
+    /// When the API server refuses; what was done until then stays.
+    pub async fn make(&self, cluster: &Cluster, namespace: &str) -> Result<(), Error> {
+        match self {
+            Change::Nothing => {}
+            Change::Apply(objects) => {
+                for object in objects {
+                    cluster.apply(namespace, object).await?;
+                }
+            }
+            Change::Delete(objects, grace) => {
+                for object in objects {
+                    cluster.delete(namespace, object, *grace).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn manifests() -> Vec<Manifest> {
+        ["auth", "room"]
+            .map(|name| Manifest {
+                file: format!("{name}.yaml"),
+                objects: vec![
+                    json!({"kind": "Deployment", "metadata": {"name": name}}),
+                    json!({"kind": "Service", "metadata": {"name": name}}),
+                ],
+            })
+            .into()
+    }
+
+    #[test]
+    fn a_service_goes_down_with_all_of_its_file_and_comes_back_the_same() {
+        let fault = FaultKind::ServiceDown {
+            service: "auth".into(),
+            grace_period_seconds: None,
+        };
+        let prepared = prepare(&fault, &manifests()).unwrap();
+        let [deployment, service] = &manifests()[0].objects[..] else {
+            panic!()
+        };
+        assert_eq!(prepared.targets, ["Deployment/auth", "Service/auth"]);
+        assert_eq!(
+            prepared.inject,
+            Change::Delete(vec![service.clone(), deployment.clone()], None)
+        );
+        assert_eq!(
+            prepared.undo,
+            Change::Apply(vec![deployment.clone(), service.clone()])
+        );
+    }
+
+    #[test]
+    fn a_fault_that_aims_at_nothing_names_what_there_is() {
+        let fault = FaultKind::ServiceDown {
+            service: "auht".into(),
+            grace_period_seconds: None,
+        };
+        let refused = prepare(&fault, &manifests()).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "no manifest has a Deployment auht; there are auth, room"
+        );
+    }
+
+    #[test]
+    fn a_fault_replaced_by_nothing_changes_nothing() {
+        let instead_of = FaultKind::ServiceDown {
+            service: "auth".into(),
+            grace_period_seconds: None,
+        };
+        let fault = FaultKind::None {
+            instead_of: Box::new(instead_of),
+        };
+        let prepared = prepare(&fault, &manifests()).unwrap();
+        assert_eq!(
+            (prepared.inject, prepared.undo),
+            (Change::Nothing, Change::Nothing)
+        );
+    }
+}

@@ -1,0 +1,165 @@
+//! Whether a fault took effect, and whether it is undone: questions to what was seen, never to what was sent.
+use cluster::View;
+use model::{FaultKind, PodState};
+
+/// What proves that the fault took effect, once it has: the namespace before it was injected against now.
+pub fn took_effect(fault: &FaultKind, before: &View, now: &View) -> Option<String> {
+    match fault {
+        FaultKind::None { .. } => None,
+        FaultKind::ServiceDown { service, .. } => {
+            let is_gone = now.pods_of(service).next().is_none()
+                && !now.deployments.contains_key(service)
+                && !now.services.contains(service);
+            let there_was = names(before.pods_of(service));
+            is_gone.then(|| {
+                format!("Deployment and Service {service} are deleted and no pod of it is left ({there_was} gone)")
+            })
+        }
+        FaultKind::Rollout { deployment, .. } => {
+            let is_new = |p: &&PodState| !before.pods.contains_key(&p.uid);
+            let serves = |p: &&PodState| p.ready && !p.terminating;
+            let new: Vec<_> = now
+                .pods_of(deployment)
+                .filter(is_new)
+                .filter(serves)
+                .collect();
+            let old_serves = now
+                .pods_of(deployment)
+                .any(|p| !is_new(&p) && !p.terminating);
+            let is_over = now
+                .deployments
+                .get(deployment)
+                .is_some_and(|d| d.is_rolled_out());
+            (!new.is_empty() && !old_serves && is_over).then(|| {
+                let old = names(before.pods_of(deployment));
+                format!("{} ready in place of {old}", names(new.into_iter()))
+            })
+        }
+    }
+}
+
+/// What shows that an undone fault is undone, once it is.
+pub fn was_undone(fault: &FaultKind, now: &View) -> Option<String> {
+    match fault {
+        FaultKind::None { .. } | FaultKind::Rollout { .. } => {
+            Some("nothing was to be undone".into())
+        }
+        FaultKind::ServiceDown { service, .. } => {
+            let is_back = now
+                .deployments
+                .get(service)
+                .is_some_and(|d| d.is_rolled_out())
+                && now.endpoints.get(service).is_some_and(|ready| *ready > 0);
+            let ready = names(now.pods_of(service).filter(|p| p.ready));
+            is_back.then(|| format!("{service} is back: {ready} ready"))
+        }
+    }
+}
+
+fn names<'a>(pods: impl Iterator<Item = &'a PodState>) -> String {
+    let names: Vec<&str> = pods.map(|p| p.name.as_str()).collect();
+    if names.is_empty() {
+        "no pod".into()
+    } else {
+        names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cluster::Replicas;
+    use model::Manifest;
+
+    fn pod(name: &str, ready: bool, terminating: bool) -> PodState {
+        PodState {
+            name: name.into(),
+            uid: name.into(),
+            owner: "review".into(),
+            template: String::new(),
+            phase: "Running".into(),
+            ready,
+            terminating,
+            gone: false,
+            restarts: 0,
+            reason: String::new(),
+        }
+    }
+
+    fn view(pods: &[PodState], total: u32) -> View {
+        let one = Replicas {
+            desired: 1,
+            updated: 1,
+            ready: 1,
+            available: 1,
+            total,
+            observed: true,
+        };
+        View {
+            pods: pods.iter().map(|p| (p.uid.clone(), p.clone())).collect(),
+            deployments: [("review".to_string(), one)].into(),
+            services: ["review".to_string()].into(),
+            endpoints: [("review".to_string(), 1)].into(),
+        }
+    }
+
+    fn rollout() -> FaultKind {
+        let manifest = Manifest {
+            file: "review.yaml".into(),
+            objects: vec![],
+        };
+        FaultKind::Rollout {
+            deployment: "review".into(),
+            manifest,
+        }
+    }
+
+    fn down() -> FaultKind {
+        FaultKind::ServiceDown {
+            service: "review".into(),
+            grace_period_seconds: None,
+        }
+    }
+
+    #[test]
+    fn a_rollout_is_proven_when_a_new_pod_is_ready_and_the_old_ones_are_told_to_go() {
+        let before = view(&[pod("old", true, false)], 1);
+        let both = view(&[pod("old", true, false), pod("new", true, false)], 2);
+        assert_eq!(took_effect(&rollout(), &before, &before), None);
+        assert_eq!(took_effect(&rollout(), &before, &both), None);
+        let done = view(&[pod("old", true, true), pod("new", true, false)], 1);
+        let evidence = took_effect(&rollout(), &before, &done);
+        assert_eq!(evidence.as_deref(), Some("new ready in place of old"));
+    }
+
+    #[test]
+    fn a_service_is_down_only_when_its_last_pod_is_gone() {
+        let before = view(&[pod("old", true, false)], 1);
+        let mut now = before.clone();
+        now.deployments.clear();
+        now.services.clear();
+        assert_eq!(took_effect(&down(), &before, &now), None);
+        now.pods.clear();
+        let evidence = took_effect(&down(), &before, &now).unwrap();
+        assert!(evidence.contains("(old gone)"), "{evidence}");
+    }
+
+    #[test]
+    fn a_service_is_back_only_with_a_ready_endpoint() {
+        let mut now = view(&[pod("new", true, false)], 1);
+        assert_eq!(
+            was_undone(&down(), &now).as_deref(),
+            Some("review is back: new ready")
+        );
+        now.endpoints.insert("review".into(), 0);
+        assert_eq!(was_undone(&down(), &now), None);
+    }
+
+    #[test]
+    fn nothing_can_prove_a_fault_that_was_replaced_by_nothing() {
+        let none = FaultKind::None {
+            instead_of: Box::new(down()),
+        };
+        assert_eq!(took_effect(&none, &View::default(), &View::default()), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! What is in a namespace, as far as the watches have told.
+use model::{Fact, PodState};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A namespace at one moment. Everything in it has been written to the timeline as well.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct View {
+    /// Pods by uid; those that are gone are not in it.
+    pub pods: BTreeMap<String, PodState>,
+    /// Deployments by name.
+    pub deployments: BTreeMap<String, Replicas>,
+    /// Names of Services.
+    pub services: BTreeSet<String>,
+    /// Ready endpoints by the name of their Service.
+    pub endpoints: BTreeMap<String, u32>,
+}
+
+/// A Deployment's counts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Replicas {
+    /// Asked for.
+    pub desired: u32,
+    /// Of the newest template.
+    pub updated: u32,
+    /// Ready.
+    pub ready: u32,
+    /// Available.
+    pub available: u32,
+    /// All pods that are not terminating.
+    pub total: u32,
+    /// The controller has seen the newest spec.
+    pub observed: bool,
+}
+
+impl Replicas {
+    /// What `kubectl rollout status` waits for (semantics.md 3.5).
+    pub fn is_rolled_out(&self) -> bool {
+        self.observed
+            && self.updated == self.desired
+            && self.total == self.updated
+            && self.available == self.updated
+    }
+}
+
+impl View {
+    /// The pods of a Deployment or Job.
+    pub fn pods_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a PodState> {
+        self.pods.values().filter(move |p| p.owner == owner)
+    }
+
+    /// Takes up a pod; says what to write down, nothing when nothing changed.
+    pub(crate) fn see_pod(&mut self, pod: PodState) -> Option<Fact> {
+        let before = if pod.gone {
+            let before = self.pods.remove(&pod.uid);
+            // Its deletion can be told twice.
+            before.as_ref()?;
+            before
+        } else {
+            self.pods.insert(pod.uid.clone(), pod.clone())
+        };
+        (before.as_ref() != Some(&pod)).then_some(Fact::Pod(pod))
+    }
+
+    /// Takes up a Deployment's counts, or that it is gone.
+    pub(crate) fn see_deployment(&mut self, name: &str, now: Option<Replicas>) -> Option<Fact> {
+        let before = match &now {
+            Some(counts) => self.deployments.insert(name.into(), counts.clone()),
+            None => Some(self.deployments.remove(name)?),
+        };
+        let fact = |r: &Replicas| Fact::Replicas {
+            deployment: name.into(),
+            desired: r.desired,
+            updated: r.updated,
+            ready: r.ready,
+            available: r.available,
+        };
+        let after = fact(&now.unwrap_or_default());
+        (before.as_ref().map(fact).as_ref() != Some(&after)).then_some(after)
+    }
+
+    /// Takes up the number of ready endpoints of a Service.
+    pub(crate) fn see_endpoints(&mut self, service: &str, ready: u32) -> Option<Fact> {
+        let before = self.endpoints.insert(service.into(), ready);
+        (before != Some(ready)).then(|| Fact::Endpoints {
+            service: service.into(),
+            ready,
+        })
+    }
+
+    /// The counts of all, for a message that says why something is not as it should be.
+    pub fn summary(&self) -> String {
+        let counts = self
+            .deployments
+            .iter()
+            .map(|(name, r)| format!("{name} {}/{} ready", r.ready, r.desired));
+        let troubled = self.pods.values().filter(|p| !p.reason.is_empty());
+        let troubles = troubled.map(|p| format!("{} {}", p.name, p.reason));
+        let all: Vec<String> = counts.chain(troubles).collect();
+        if all.is_empty() {
+            "there is no Deployment".into()
+        } else {
+            all.join(", ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(ready: bool, gone: bool) -> PodState {
+        PodState {
+            name: "room-1".into(),
+            uid: "u1".into(),
+            owner: "room".into(),
+            template: "abc".into(),
+            phase: "Running".into(),
+            ready,
+            terminating: false,
+            gone,
+            restarts: 0,
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_changed_is_written_down() {
+        let mut view = View::default();
+        assert_eq!(
+            view.see_pod(pod(false, false)),
+            Some(Fact::Pod(pod(false, false)))
+        );
+        assert_eq!(view.see_pod(pod(false, false)), None);
+        assert_eq!(
+            view.see_pod(pod(true, false)),
+            Some(Fact::Pod(pod(true, false)))
+        );
+        assert_eq!(
+            view.see_pod(pod(true, true)),
+            Some(Fact::Pod(pod(true, true)))
+        );
+        assert_eq!(view.see_pod(pod(true, true)), None);
+        assert_eq!(view.pods_of("room").count(), 0);
+    }
+
+    #[test]
+    fn a_deployment_that_goes_is_written_down_as_none_of_everything() {
+        let mut view = View::default();
+        let one = Replicas {
+            desired: 1,
+            updated: 1,
+            ready: 1,
+            available: 1,
+            total: 1,
+            observed: true,
+        };
+        assert!(view.see_deployment("room", Some(one.clone())).is_some());
+        assert_eq!(view.see_deployment("room", Some(one)), None);
+        let gone = view.see_deployment("room", None);
+        assert!(matches!(
+            gone,
+            Some(Fact::Replicas {
+                desired: 0,
+                ready: 0,
+                ..
+            })
+        ));
+        assert_eq!(view.see_deployment("room", None), None);
+    }
+
+    #[test]
+    fn a_rollout_is_over_when_no_old_pod_is_left() {
+        let done = Replicas {
+            desired: 1,
+            updated: 1,
+            ready: 1,
+            available: 1,
+            total: 1,
+            observed: true,
+        };
+        assert!(done.is_rolled_out());
+        assert!(
+            !Replicas {
+                total: 2,
+                ..done.clone()
+            }
+            .is_rolled_out()
+        );
+        assert!(
+            !Replicas {
+                observed: false,
+                ..done
+            }
+            .is_rolled_out()
+        );
+    }
+}
