@@ -1,1 +1,127 @@
-//! checks
+//! checks — what follows from what was seen: (Plan, Timeline) → Judgement, without a clock, a socket or a cluster.
+//!
+//! - [`judge`]: one arm; [`report`]: all arms of a scenario
+//! - [`windows`]: stretches of time in which requests failed
+//! - `metric`, `responses`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
+//! - `conditions`: the six that a pass is earned by
+//! - `verdict`: how conditions and findings become one word, one reason and one exit code
+//! - `summary`, `sample`, `ledger`, `json`: what several of them need
+mod conditions;
+mod duplicates;
+mod endpoints;
+#[cfg(test)]
+mod fixture;
+mod json;
+mod ledger;
+mod lost;
+mod metric;
+mod replacement;
+mod responses;
+mod sample;
+mod summary;
+mod verdict;
+pub mod windows;
+
+use model::{
+    ArmReport, Check, CheckKind, Finding, Judgement, Micros, Plan, Report, Severity, Timeline,
+};
+use sample::Sample;
+
+/// What follows from one arm: its conditions, its findings in the order of the plan, one verdict with one reason.
+pub fn judge(plan: &Plan, timeline: &Timeline) -> Judgement {
+    let windows = windows::of_loads(plan, timeline);
+    let conditions = conditions::all(plan, timeline, &windows);
+    let seen: Vec<Finding> = plan
+        .checks
+        .iter()
+        .map(|check| perform(check, timeline, &windows))
+        .collect();
+    let findings = verdict::qualify(plan, &conditions, seen);
+    let summaries = plan
+        .loads()
+        .map(|(step, load)| summary::of(step, load, timeline, &windows))
+        .collect();
+    let (verdict, reason) = verdict::conclude(&conditions, &findings);
+    Judgement {
+        verdict,
+        reason,
+        not_shown: verdict::not_shown(plan, timeline),
+        exit: verdict::exit(verdict, timeline),
+        conditions,
+        findings,
+        windows,
+        summaries,
+    }
+}
+
+fn perform(check: &Check, timeline: &Timeline, windows: &[model::Window]) -> Finding {
+    let finding = match &check.kind {
+        CheckKind::Metric {
+            metric,
+            condition,
+            step,
+        } => metric::check(*metric, *condition, &Sample::of(timeline, step), windows),
+        CheckKind::Responses { step, expected } => responses::check(step, expected, timeline),
+        CheckKind::ReplacementInside { deployment, load } => {
+            replacement::check(deployment, load, timeline)
+        }
+        CheckKind::EndpointsNeverEmpty { service, load } => {
+            endpoints::check(service, load, timeline)
+        }
+        CheckKind::NoLostAckedWrites {
+            load,
+            collect,
+            at_least,
+        } => lost::check(load, collect, *at_least, timeline),
+        CheckKind::NoDuplicates { load, collect } => duplicates::check(load, collect, timeline),
+    };
+    Finding {
+        check: check.name.clone(),
+        counts: check.severity == Severity::Fail,
+        ..finding
+    }
+}
+
+/// Judges all arms of a scenario and puts them together. The worst arm gives the verdict and the reason.
+///
+/// `reproduce` is the command that does it again, `version` that of brownout, `judged` the wall clock as RFC 3339.
+pub fn report(
+    parts: Vec<(Plan, Timeline)>,
+    reproduce: &str,
+    version: &str,
+    judged: &str,
+) -> Report {
+    let arms: Vec<ArmReport> = parts
+        .into_iter()
+        .map(|(plan, timeline)| ArmReport {
+            judgement: judge(&plan, &timeline),
+            plan,
+            timeline,
+        })
+        .collect();
+    let (verdict, reason) = verdict::of_arms(&arms);
+    let first = arms.first().map(|arm| &arm.plan);
+    Report {
+        scenario: first.map(|p| p.scenario.clone()).unwrap_or_default(),
+        hypothesis: first.map(|p| p.hypothesis.clone()).unwrap_or_default(),
+        verdict,
+        reason,
+        arms,
+        reproduce: reproduce.into(),
+        version: version.into(),
+        judged: judged.into(),
+    }
+}
+
+/// An instant as findings write it: `+2.500 s` from the start of the run.
+pub(crate) fn offset(at: Micros) -> String {
+    format!("+{:.3} s", at.as_secs_f64())
+}
+
+/// `1 request`, `2 requests`.
+pub(crate) fn count(n: u64, thing: &str) -> String {
+    match n {
+        1 => format!("1 {thing}"),
+        _ => format!("{n} {thing}s"),
+    }
+}

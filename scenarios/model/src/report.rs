@@ -10,6 +10,9 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The one reason for it.
     pub reason: String,
+    /// What this run cannot tell, whatever its verdict: outages below the sampling floor, order below the clocks' error, gaps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_shown: Vec<String>,
     /// The six conditions that a pass is earned by: `BaselineSteady`, `LoadDelivered`, `FaultsEffective`, `Recovered`,
     /// `RollbackVerified`, `EvidenceComplete`.
     pub conditions: Vec<Finding>,

@@ -1,0 +1,172 @@
+//! LoadDelivered: every load was sent as planned, and everything it sent is on the timeline.
+use super::{DELIVERED, concluded};
+use crate::count;
+use model::{Action, Fact, Finding, Load, Micros, Plan, Timeline};
+
+/// More dropped requests than one in a thousand would show in an availability of 99.9 %, the usual objective.
+const DROPPED_MAX: f64 = 0.001;
+
+/// An open load may miss its plan by this share: rounding of stages and the last request of each.
+const OPEN_TOLERANCE: f64 = 0.01;
+
+/// A timed run of siege ends up to a second before its time (semantics.md 11.7).
+const EARLY_MAX: Micros = Micros::from_secs(1);
+
+pub(super) fn check(plan: &Plan, timeline: &Timeline) -> Finding {
+    let mut missing = vec![];
+    let mut evidence = vec![];
+    for step in &plan.steps {
+        let (seen, problems) = match &step.action {
+            Action::Load { load } => of_load(&step.name, load, timeline),
+            Action::Requests { requests } => of_requests(&step.name, requests.len(), timeline),
+            _ => continue,
+        };
+        evidence.push(seen);
+        missing.extend(problems);
+    }
+    let met = match evidence.len() {
+        0 => "no load was planned".into(),
+        n => format!("{} sent as planned", count(n as u64, "load")),
+    };
+    concluded(DELIVERED, &met, evidence, missing)
+}
+
+fn of_requests(step: &str, planned: usize, timeline: &Timeline) -> (String, Vec<String>) {
+    let sent = timeline.requests(step).count();
+    let seen = format!("{step}: {}", count(sent as u64, "request"));
+    let short = (sent != planned).then(|| format!("{step} sent {sent} of {planned} requests"));
+    (seen, short.into_iter().collect())
+}
+
+/// What the worker said of itself at its end.
+struct End<'a> {
+    at: Micros,
+    finished: u64,
+    dropped: u64,
+    cut_short: Option<&'a str>,
+}
+
+fn of_load(step: &str, load: &Load, timeline: &Timeline) -> (String, Vec<String>) {
+    let on_timeline = timeline.requests(step).count() as u64;
+    let seen = format!("{step}: {}", count(on_timeline, "request"));
+    let Some(end) = end_of(step, timeline) else {
+        return (seen, vec![format!("{step} did not come to its end")]);
+    };
+    let due = end.finished + end.dropped;
+    let problems = [
+        end.cut_short
+            .map(|why| format!("{step} was cut short: {why}")),
+        (end.dropped as f64 > DROPPED_MAX * due as f64).then(|| {
+            format!(
+                "{step} could not send {} of {due} requests in time",
+                end.dropped
+            )
+        }),
+        (end.finished != on_timeline).then(|| {
+            format!(
+                "{step} finished {} requests, {on_timeline} are on the timeline",
+                end.finished
+            )
+        }),
+        (on_timeline == 0).then(|| format!("{step} sent no request")),
+        off_plan(load, due)
+            .map(|planned| format!("{step} sent {due} requests, planned were {planned}")),
+        too_short(step, load, &end, timeline)
+            .map(|(took, planned)| format!("{step} lasted {took}, planned were {planned}")),
+    ];
+    (seen, problems.into_iter().flatten().collect())
+}
+
+fn end_of<'a>(step: &str, timeline: &'a Timeline) -> Option<End<'a>> {
+    timeline.all().iter().rev().find_map(|o| match &o.fact {
+        Fact::LoadEnded {
+            step: s,
+            finished,
+            dropped,
+            cut_short,
+            ..
+        } if s == step => Some(End {
+            at: o.at,
+            finished: *finished,
+            dropped: *dropped,
+            cut_short: cut_short.as_deref(),
+        }),
+        _ => None,
+    })
+}
+
+fn off_plan(load: &Load, due: u64) -> Option<u64> {
+    let planned = load.planned_requests()?;
+    let tolerance = match load.model {
+        model::LoadModel::Open { .. } => planned as f64 * OPEN_TOLERANCE,
+        model::LoadModel::Closed { .. } => 0.0,
+    };
+    (planned.abs_diff(due) as f64 > tolerance).then_some(planned)
+}
+
+fn too_short(step: &str, load: &Load, end: &End, timeline: &Timeline) -> Option<(Micros, Micros)> {
+    let planned = load.duration()?;
+    let (from, last) = timeline.span(step)?;
+    let took = last.max(end.at).saturating_sub(from);
+    (took + EARLY_MAX < planned).then_some((took, planned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Story;
+    use model::Verdict;
+
+    fn found(story: Story) -> Finding {
+        check(&story.plan(), &story.timeline())
+    }
+
+    #[test]
+    fn a_load_that_was_sent_as_planned_is_delivered() {
+        let met = found(Story::rollout());
+        assert_eq!(
+            (met.verdict, &*met.because),
+            (Verdict::Pass, "1 load sent as planned")
+        );
+        assert_eq!(met.evidence, ["siege: 100 requests"]);
+    }
+
+    #[test]
+    fn what_a_load_did_not_deliver_is_named() {
+        let because = |story| {
+            let finding = found(story);
+            assert_eq!(finding.verdict, Verdict::Inconclusive);
+            finding.evidence
+        };
+        assert_eq!(
+            because(Story::rollout().without(|f| matches!(f, Fact::LoadEnded { .. }))),
+            ["siege did not come to its end"]
+        );
+        assert_eq!(
+            because(Story::rollout().requests_until(2500)),
+            ["siege finished 100 requests, 50 are on the timeline"]
+        );
+        assert_eq!(
+            because(Story::rollout().load_end(|finished, dropped, cut_short| {
+                *finished = 100;
+                *dropped = 20;
+                *cut_short = Some("the pod was evicted".into());
+            })),
+            [
+                "siege was cut short: the pod was evicted",
+                "siege could not send 20 of 120 requests in time",
+                "siege sent 120 requests, planned were 100"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_timed_load_may_end_a_second_early_as_siege_does_and_no_earlier() {
+        let timed = |seconds| {
+            let story = Story::rollout().closed_for(Micros::from_secs(seconds));
+            found(story).verdict
+        };
+        assert_eq!(timed(2), Verdict::Pass);
+        assert_eq!(timed(3), Verdict::Inconclusive);
+    }
+}

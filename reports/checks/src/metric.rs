@@ -1,0 +1,239 @@
+//! A figure of a load against a threshold.
+use crate::sample::{Sample, percentile};
+use crate::{count, offset};
+use model::{Comparison, Finding, Metric, Micros, Threshold, Verdict, Window};
+
+/// With fewer requests, ratios, percentiles and windows say nothing: one failure more or less would move a ratio by over 2 %.
+pub(crate) const SAMPLES_MIN: u64 = 50;
+
+/// A 99th percentile of fewer good requests would be their maximum.
+const P99_SAMPLES_MIN: u64 = 100;
+
+/// So many windows are named as evidence.
+const EVIDENCE_MAX: usize = 5;
+
+/// A measured figure. Windows that were cut off by the end of the load are only known to be at least so long.
+struct Figure {
+    value: f64,
+    at_least: bool,
+}
+
+pub(crate) fn check(
+    metric: Metric,
+    condition: Threshold,
+    sample: &Sample,
+    windows: &[Window],
+) -> Finding {
+    let windows: Vec<&Window> = windows.iter().filter(|w| w.step == sample.step).collect();
+    let unit = metric.unit();
+    let finding = |verdict, because: String| Finding {
+        target: format!("{} {}", metric.word(), condition.write(unit)),
+        ..Finding::new(metric.word(), verdict, because)
+    };
+    if let Some(missing) = too_few(metric, sample) {
+        return finding(Verdict::Inconclusive, missing);
+    }
+    let figure = measure(metric, sample, &windows);
+    let verdict = decide(condition, &figure);
+    let open = match (figure.at_least, verdict) {
+        (true, Verdict::Inconclusive) => {
+            "; the load ended inside a window, which may have been longer"
+        }
+        _ => "",
+    };
+    let (n, good) = (sample.len(), sample.good());
+    Finding {
+        measured: match figure.at_least {
+            true => format!("at least {}", unit.write(figure.value)),
+            false => unit.write(figure.value),
+        },
+        evidence: windows.iter().take(EVIDENCE_MAX).map(|w| line(w)).collect(),
+        ..finding(
+            verdict,
+            format!(
+                "{good} of {} of {} answered well{open}",
+                count(n, "request"),
+                sample.step
+            ),
+        )
+    }
+}
+
+fn too_few(metric: Metric, sample: &Sample) -> Option<String> {
+    let (needed, has) = match metric {
+        Metric::Requests => (0, 0),
+        Metric::Errors => (1, sample.len()),
+        Metric::LatencyP99 => (P99_SAMPLES_MIN, sample.good()),
+        Metric::LatencyP50 | Metric::LatencyP90 => (SAMPLES_MIN, sample.good()),
+        _ => (SAMPLES_MIN, sample.len()),
+    };
+    (has < needed).then(|| {
+        format!(
+            "{} of {} on the timeline, and {} needs at least {needed}",
+            count(has, "request"),
+            sample.step,
+            metric.word()
+        )
+    })
+}
+
+fn measure(metric: Metric, sample: &Sample, windows: &[&Window]) -> Figure {
+    let (n, good) = (sample.len() as f64, sample.good() as f64);
+    let lengths = || windows.iter().map(|w| w.length());
+    let response = |p| percentile(&sample.times().0, p);
+    let value = match metric {
+        Metric::Availability => good / n,
+        Metric::ErrorRatio => (n - good) / n,
+        Metric::Errors => n - good,
+        Metric::UnavailabilityWindows => windows.len() as f64,
+        Metric::UnavailabilityLongest => lengths().max().unwrap_or_default().as_secs_f64(),
+        Metric::UnavailabilityTotal => lengths().sum::<Micros>().as_secs_f64(),
+        Metric::LatencyP50 => response(0.5),
+        Metric::LatencyP90 => response(0.9),
+        Metric::LatencyP99 => response(0.99),
+        Metric::Requests => n,
+    };
+    let length = matches!(
+        metric,
+        Metric::UnavailabilityLongest | Metric::UnavailabilityTotal
+    );
+    Figure {
+        value,
+        at_least: length && windows.iter().any(|w| w.open_ended),
+    }
+}
+
+/// Of a figure that may be larger than measured, only what holds or fails for every larger one is said.
+fn decide(condition: Threshold, figure: &Figure) -> Verdict {
+    let holds = condition.holds(figure.value);
+    if !figure.at_least {
+        return if holds { Verdict::Pass } else { Verdict::Fail };
+    }
+    let beyond = figure.value > condition.value;
+    match condition.comparison {
+        Comparison::Less | Comparison::LessOrEqual if !holds => Verdict::Fail,
+        Comparison::Equal if beyond => Verdict::Fail,
+        Comparison::Greater | Comparison::GreaterOrEqual if holds => Verdict::Pass,
+        Comparison::NotEqual if beyond => Verdict::Pass,
+        _ => Verdict::Inconclusive,
+    }
+}
+
+/// `+2.300 s to +2.500 s down, 20 failed: connectionRefused 20, after roll`.
+fn line(window: &Window) -> String {
+    let kinds: Vec<String> = window
+        .kinds
+        .iter()
+        .map(|(k, n)| format!("{k} {n}"))
+        .collect();
+    let state = match window.state {
+        model::WindowState::Down => "down",
+        model::WindowState::Degraded => "degraded",
+    };
+    let fault = match &window.fault {
+        Some(fault) => format!(", after {fault}"),
+        None => ", before any fault".into(),
+    };
+    format!(
+        "{} to {} {state}, {} failed: {}{fault}",
+        offset(window.from),
+        offset(window.to),
+        window.failed,
+        kinds.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fixture::Story, windows};
+
+    fn found(metric: Metric, comparison: Comparison, value: f64, story: &Story) -> Finding {
+        let timeline = story.timeline();
+        let windows = windows::of_step("siege", &timeline);
+        let condition = Threshold { comparison, value };
+        check(metric, condition, &Sample::of(&timeline, "siege"), &windows)
+    }
+
+    #[test]
+    fn availability_passes_fails_and_cannot_be_told() {
+        let all = |story: &Story| found(Metric::Availability, Comparison::Equal, 1.0, story);
+        let passes = all(&Story::rollout());
+        assert_eq!(passes.verdict, Verdict::Pass);
+        assert_eq!(passes.target, "availability == 100 %");
+        assert_eq!(passes.because, "100 of 100 requests of siege answered well");
+
+        let fails = all(&Story::rollout().failing(2300..2500));
+        assert_eq!(fails.verdict, Verdict::Fail);
+        assert_eq!(fails.measured, "80 %");
+        assert_eq!(
+            fails.evidence,
+            ["+2.300 s to +2.500 s down, 20 failed: connectionRefused 20, after roll"]
+        );
+
+        let few = all(&Story::rollout().requests_until(2490));
+        assert_eq!(few.verdict, Verdict::Inconclusive);
+        assert_eq!(
+            few.because,
+            "49 requests of siege on the timeline, and availability needs at least 50"
+        );
+    }
+
+    #[test]
+    fn the_longest_window_passes_fails_and_cannot_be_told_when_the_load_ended_inside_it() {
+        let below = |limit, story: &Story| {
+            found(
+                Metric::UnavailabilityLongest,
+                Comparison::LessOrEqual,
+                limit,
+                story,
+            )
+            .verdict
+        };
+        let outage = Story::rollout().failing(2300..2500);
+        assert_eq!(below(0.3, &outage), Verdict::Pass);
+        assert_eq!(below(0.1, &outage), Verdict::Fail);
+        let cut = Story::rollout().failing(2900..3000);
+        assert_eq!(below(0.3, &cut), Verdict::Inconclusive);
+        assert_eq!(below(0.05, &cut), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_window_that_must_be_long_is_long_enough_even_if_its_end_was_not_seen() {
+        let cut = Story::rollout().failing(2900..3000);
+        let above = |limit| {
+            found(
+                Metric::UnavailabilityLongest,
+                Comparison::Greater,
+                limit,
+                &cut,
+            )
+            .verdict
+        };
+        assert_eq!(above(0.05), Verdict::Pass);
+        assert_eq!(above(0.3), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn response_times_count_from_when_a_request_was_due() {
+        let late = Story::rollout().sent_late(2500, 400);
+        let p99 = found(Metric::LatencyP99, Comparison::Less, 0.1, &late);
+        assert_eq!((p99.verdict, &*p99.measured), (Verdict::Pass, "2.0 ms"));
+        let all_late = (2000..3000)
+            .step_by(10)
+            .fold(late, |s, at| s.sent_late(at, 400));
+        let p50 = found(Metric::LatencyP50, Comparison::Less, 0.1, &all_late);
+        assert_eq!((p50.verdict, &*p50.measured), (Verdict::Fail, "402.0 ms"));
+    }
+
+    #[test]
+    fn one_failed_request_is_enough_to_count_errors() {
+        let errors = |story: &Story| found(Metric::Errors, Comparison::Equal, 0.0, story).verdict;
+        assert_eq!(errors(&Story::rollout()), Verdict::Pass);
+        assert_eq!(errors(&Story::rollout().failing(2300..2310)), Verdict::Fail);
+        assert_eq!(
+            errors(&Story::rollout().requests_until(0)),
+            Verdict::Inconclusive
+        );
+    }
+}

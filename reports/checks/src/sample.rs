@@ -1,0 +1,94 @@
+//! The requests of one step, in the order they were due.
+use model::{Micros, RequestFact, Timeline};
+
+/// No window closes sooner than this after its last failure: a few lucky answers are not a recovery.
+const QUIET_MIN: Micros = Micros::from_millis(100);
+
+/// So many requests must be good in a row before a window closes, as time at the load's own rate.
+const QUIET_REQUESTS: f64 = 3.0;
+
+pub(crate) struct Sample<'a> {
+    pub step: &'a str,
+    /// With the time each was due.
+    pub requests: Vec<(Micros, &'a RequestFact)>,
+}
+
+impl<'a> Sample<'a> {
+    pub fn of(timeline: &'a Timeline, step: &'a str) -> Sample<'a> {
+        let requests = timeline.requests(step).collect();
+        Sample { step, requests }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.requests.len() as u64
+    }
+
+    pub fn good(&self) -> u64 {
+        self.requests.iter().filter(|(_, r)| r.is_good()).count() as u64
+    }
+
+    /// From when the first was due to when the last was done.
+    pub fn span(&self) -> Option<(Micros, Micros)> {
+        let (first, _) = self.requests.first()?;
+        let last = self.requests.iter().map(|(_, r)| r.done).max()?;
+        Some((*first, last.max(*first)))
+    }
+
+    /// The mean time between two requests: nothing shorter can be told.
+    pub fn floor(&self) -> Option<Micros> {
+        let ((first, _), (last, _)) = (self.requests.first()?, self.requests.last()?);
+        let gaps = self.len().checked_sub(1).filter(|n| *n > 0)?;
+        Some(Micros(last.saturating_sub(*first).0 / gaps))
+    }
+
+    /// How long no request may fail until a window is over: max(3/rate, 100 ms).
+    pub fn quiet(&self) -> Micros {
+        let three = self.floor().map_or(0.0, |f| f.0 as f64 * QUIET_REQUESTS);
+        Micros(three as u64).max(QUIET_MIN)
+    }
+
+    /// Times of the good requests, shortest first: from when each was due, and from when it was sent.
+    pub fn times(&self) -> (Vec<Micros>, Vec<Micros>) {
+        let good = || self.requests.iter().filter(|(_, r)| r.is_good());
+        let mut response: Vec<Micros> =
+            good().map(|(due, r)| r.done.saturating_sub(*due)).collect();
+        let mut service: Vec<Micros> = good().map(|(_, r)| r.done.saturating_sub(r.sent)).collect();
+        response.sort_unstable();
+        service.sort_unstable();
+        (response, service)
+    }
+}
+
+/// The nearest-rank percentile of sorted times, in seconds; 0 of none.
+pub(crate) fn percentile(sorted: &[Micros], p: f64) -> f64 {
+    let rank = (p * sorted.len() as f64).ceil() as usize;
+    sorted
+        .get(rank.saturating_sub(1))
+        .map_or(0.0, |m| m.as_secs_f64())
+}
+
+/// How often each result occurred, most frequent first, equal ones by name.
+pub(crate) fn tally<'a>(requests: impl Iterator<Item = &'a RequestFact>) -> Vec<(String, u64)> {
+    let mut counts = std::collections::BTreeMap::<String, u64>::new();
+    for request in requests {
+        *counts.entry(request.result()).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_a_time_that_was_measured() {
+        let ms = |n: u64| Micros::from_millis(n);
+        let ten: Vec<Micros> = (1..=10).map(ms).collect();
+        assert_eq!(percentile(&ten, 0.5), 0.005);
+        assert_eq!(percentile(&ten, 0.9), 0.009);
+        assert_eq!(percentile(&ten, 0.99), 0.010);
+        assert_eq!(percentile(&[], 0.5), 0.0);
+    }
+}
