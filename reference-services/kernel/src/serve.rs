@@ -1,0 +1,224 @@
+//! serve — a service's life in a process: delayed start, listening, and an end that loses nothing.
+
+use crate::bus::{self, Kafka};
+use crate::core::Core;
+use crate::edge::Edge;
+use crate::env::{BadEnv, Env};
+use crate::health::Life;
+use crate::http_api::{self, Extras};
+use crate::service::Service;
+use crate::store::{Store, StoreError};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// A client that keeps its connection open asks once more within this time and is then told to close it.
+const LAST_ORDERS: Duration = Duration::from_secs(1);
+/// Longer than the longest call to another service, shorter than the 30 s a pod is given.
+const DRAIN: Duration = Duration::from_secs(15);
+/// How long after a failed `accept` (too many open files) the next is tried.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a service could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A variable cannot be used.
+    #[error(transparent)]
+    BadEnv(#[from] BadEnv),
+    /// The database cannot be opened.
+    #[error("DATABASE_URL={url}: cannot open the database")]
+    Store {
+        /// The address as given.
+        url: String,
+        /// What the database says.
+        #[source]
+        source: StoreError,
+    },
+    /// The port cannot be listened at.
+    #[error("cannot listen at {address}: set PORT or POD_IP to a free address")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A running service. Dropping it ends it at once, as a kill would; [`Running::stop`] ends it well.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    life: Arc<Life>,
+    drain: Duration,
+    listening: CancellationToken,
+    events: CancellationToken,
+    server: JoinHandle<()>,
+    bus: Vec<JoinHandle<()>>,
+}
+
+/// What a service reads from its environment.
+struct Settings {
+    address: SocketAddr,
+    database: String,
+    startup_delay: Duration,
+    cpu_per_request: Duration,
+    drain: Duration,
+    kafka: Option<Kafka>,
+    edge: Edge,
+}
+
+/// Starts a service: waits out `STARTUP_DELAY`, in which nothing listens, then listens at `POD_IP` (or everywhere) and `PORT` (8080; 0 for
+/// any). Comes back when it is ready. Everything wrong with the environment is told before anything else is done.
+pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
+    let settings = Settings::of(&service, env)?;
+    if !settings.startup_delay.is_zero() {
+        tracing::info!("starting takes {:?}", settings.startup_delay);
+        tokio::time::sleep(settings.startup_delay).await;
+    }
+    let tables: Vec<_> = service
+        .resources
+        .iter()
+        .map(|resource| resource.table.clone())
+        .collect();
+    let store = Store::open(&settings.database, &tables)
+        .await
+        .map_err(|source| StartError::Store {
+            url: settings.database.clone(),
+            source,
+        })?;
+    let extras = Extras {
+        routes: service.routes.clone(),
+        pages: service.pages.clone(),
+    };
+    let listens = |source| StartError::Listen {
+        address: settings.address,
+        source,
+    };
+    let listener = TcpListener::bind(settings.address).await.map_err(listens)?;
+    let address = listener.local_addr().map_err(listens)?;
+
+    let (life, listening, events) = (
+        Life::new(),
+        CancellationToken::new(),
+        CancellationToken::new(),
+    );
+    let core = Arc::new(Core::new(service, store, settings.edge));
+    let router = http_api::router(&core, &life, &extras, settings.cpu_per_request);
+    let bus = settings
+        .kafka
+        .map_or_else(Vec::new, |kafka| bus::start(&core, &kafka, &events));
+    let server = tokio::spawn(accept(listener, router, life.clone(), listening.clone()));
+    tracing::info!("{} listens at {address}", core.name);
+    Ok(Running {
+        address,
+        life,
+        drain: settings.drain,
+        listening,
+        events,
+        server,
+        bus,
+    })
+}
+
+impl Running {
+    /// Ends the service: new requests are still answered while others are, every answer closes its connection, then nothing is
+    /// accepted any more, waiting events leave, and the consumer leaves its group. Takes `SHUTDOWN_DRAIN` at most, twice that with
+    /// a broker that does not answer.
+    pub async fn stop(mut self) {
+        self.life.drain();
+        timeout(LAST_ORDERS.min(self.drain), self.life.no_connections())
+            .await
+            .ok();
+        let requests_end = timeout(self.drain, self.life.no_requests()).await;
+        if requests_end.is_err() {
+            tracing::warn!("requests are still unanswered after {:?}", self.drain);
+        }
+        self.listening.cancel();
+        timeout(self.drain, &mut self.server).await.ok();
+        self.events.cancel();
+        for task in &mut self.bus {
+            timeout(self.drain, task).await.ok();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.server.abort();
+        self.bus.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Settings {
+    fn of(service: &Service, env: &Env) -> Result<Settings, BadEnv> {
+        let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let settings = Settings {
+            address: SocketAddr::new(env.or("POD_IP", everywhere), env.or("PORT", 8080)),
+            database: env
+                .or("DATABASE_URL", "sqlite::memory:".to_owned())
+                .replace("{service}", service.name),
+            startup_delay: env.or("STARTUP_DELAY", Duration::ZERO),
+            cpu_per_request: env.or("CPU_PER_REQUEST", Duration::ZERO),
+            drain: env.or("SHUTDOWN_DRAIN", DRAIN),
+            kafka: Kafka::of(service.name, env),
+            edge: Edge::new(&service.callees, env),
+        };
+        env.check()?;
+        Ok(settings)
+    }
+}
+
+/// Accepts connections until told to stop, then lets the answers that have begun end.
+async fn accept(
+    listener: TcpListener,
+    router: axum::Router,
+    life: Arc<Life>,
+    stop: CancellationToken,
+) {
+    let connections = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => converse(stream, router.clone(), &life, &connections),
+            Err(why) => {
+                tracing::warn!("cannot accept a connection: {why}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+fn converse(
+    stream: TcpStream,
+    router: axum::Router,
+    life: &Arc<Life>,
+    connections: &GracefulShutdown,
+) {
+    stream.set_nodelay(true).ok();
+    let presence = life.connection();
+    let connection = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let conversation = connections.watch(connection);
+    tokio::spawn(async move {
+        // Clients may go away in the middle of anything; that is their business.
+        conversation.await.ok();
+        drop(presence);
+    });
+}

@@ -1,0 +1,184 @@
+//! service — the definition of a service: its collections, what it does when they change, what it does on events.
+
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::hal::Relation;
+use crate::shape::{Fields, Shape, fields_of, typed};
+use crate::store::Table;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+
+/// A service, as data: nothing runs until it is given to [`crate::serve::start`].
+#[derive(Debug)]
+pub struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) callees: Vec<&'static str>,
+    pub(crate) listener: Option<Listener>,
+    pub(crate) routes: Vec<(&'static str, &'static str)>,
+    pub(crate) pages: Vec<(&'static str, &'static str)>,
+}
+
+/// A collection of resources of type `T`, stored and served under its name.
+pub struct Collection<T> {
+    relation: Relation,
+    completing: fn(T) -> T,
+    on_create: Box<dyn Fn(i64, &T) -> Vec<Effect> + Send + Sync>,
+    on_update: fn(i64, &T, &T) -> Vec<Effect>,
+    on_delete: fn(i64, &T) -> Vec<Effect>,
+}
+
+/// A collection whose type is forgotten: what the kernel works with.
+pub(crate) struct Resource {
+    pub relation: Relation,
+    pub table: Table,
+    pub complete: Box<dyn Fn(&Fields) -> Result<Fields, serde_json::Error> + Send + Sync>,
+    pub check: fn(&Fields) -> Result<Fields, serde_json::Error>,
+    pub on_create: Box<Hook>,
+    pub on_update: Box<dyn Fn(i64, &Fields, &Fields) -> Vec<Effect> + Send + Sync>,
+    pub on_delete: Box<Hook>,
+}
+
+type Hook = dyn Fn(i64, &Fields) -> Vec<Effect> + Send + Sync;
+
+/// What a service does on an event.
+pub(crate) struct Listener(
+    pub Box<dyn Fn(&Event) -> Result<Vec<Effect>, serde_json::Error> + Send + Sync>,
+);
+
+impl Service {
+    /// A service that does nothing yet. The name is its host name, its consumer group and the name in its log lines.
+    pub fn new(name: &'static str) -> Service {
+        Service {
+            name,
+            resources: vec![],
+            callees: vec![],
+            listener: None,
+            routes: vec![],
+            pages: vec![],
+        }
+    }
+
+    /// Stores and serves a collection.
+    pub fn collection<T>(mut self, collection: Collection<T>) -> Service
+    where
+        T: Serialize + DeserializeOwned + Default + 'static,
+    {
+        self.resources.push(collection.into_resource());
+        self
+    }
+
+    /// Names a service that this one calls.
+    pub fn calls(mut self, callee: &'static str) -> Service {
+        self.callees.push(callee);
+        self
+    }
+
+    /// Handles events, each once. `E` is an enum tagged with `eventType`; kinds of no interest need a variant with `#[serde(other)]`.
+    pub fn on_event<E: DeserializeOwned + 'static>(
+        mut self,
+        handle: fn(&E) -> Vec<Effect>,
+    ) -> Service {
+        self.listener = Some(Listener(Box::new(move |event| Ok(handle(&event.read()?)))));
+        self
+    }
+
+    /// Passes every request below `prefix` on to another service.
+    pub fn route(mut self, prefix: &'static str, to: &'static str) -> Service {
+        self.routes.push((prefix, to));
+        self.calls(to)
+    }
+
+    /// Serves an HTML page at `path`.
+    pub fn page(mut self, path: &'static str, html: &'static str) -> Service {
+        self.pages.push((path, html));
+        self
+    }
+}
+
+impl<T> Collection<T> {
+    /// A collection named `many`, of which one is a `one`: `rooms`, `room`.
+    pub fn new(many: &'static str, one: &'static str) -> Collection<T> {
+        Collection {
+            relation: Relation { many, one },
+            completing: |row| row,
+            on_create: Box::new(|_, _| vec![]),
+            on_update: |_, _, _| vec![],
+            on_delete: |_, _| vec![],
+        }
+    }
+
+    /// What is filled in before a new row is stored, whatever the request said.
+    pub fn completing(mut self, complete: fn(T) -> T) -> Collection<T> {
+        self.completing = complete;
+        self
+    }
+
+    /// What has to happen for a row to be created.
+    pub fn on_create(
+        mut self,
+        effects: impl Fn(i64, &T) -> Vec<Effect> + Send + Sync + 'static,
+    ) -> Collection<T> {
+        self.on_create = Box::new(effects);
+        self
+    }
+
+    /// What has to happen for a row to change: its id, what it was and what it will be.
+    pub fn on_update(mut self, effects: fn(i64, &T, &T) -> Vec<Effect>) -> Collection<T> {
+        self.on_update = effects;
+        self
+    }
+
+    /// What has to happen for a row to be deleted.
+    pub fn on_delete(mut self, effects: fn(i64, &T) -> Vec<Effect>) -> Collection<T> {
+        self.on_delete = effects;
+        self
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Default + 'static> Collection<T> {
+    fn into_resource(self) -> Resource {
+        let Collection {
+            relation,
+            completing,
+            on_create,
+            on_update,
+            on_delete,
+        } = self;
+        Resource {
+            relation,
+            table: Table {
+                name: relation.many,
+                shape: Shape::of::<T>(),
+            },
+            complete: Box::new(move |fields| Ok(fields_of(&completing(typed(fields)?)))),
+            check: |fields| Ok(fields_of(&typed::<T>(fields)?)),
+            on_create: Box::new(move |id, row| on_create(id, &stored(row))),
+            on_update: Box::new(move |id, old, new| on_update(id, &stored(old), &stored(new))),
+            on_delete: Box::new(move |id, row| on_delete(id, &stored(row))),
+        }
+    }
+}
+
+fn stored<T: DeserializeOwned>(fields: &Fields) -> T {
+    typed(fields).expect("what is stored was written from this type")
+}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table.fmt(f)
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+impl<T> fmt::Debug for Collection<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.relation.fmt(f)
+    }
+}

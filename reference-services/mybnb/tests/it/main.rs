@@ -1,0 +1,5 @@
+//! mybnb over real HTTP.
+
+mod registration;
+mod whole;
+mod world;
