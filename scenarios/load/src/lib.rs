@@ -1,1 +1,28 @@
-//! load
+//! load — the worker that sends a plan's requests and says what became of each.
+//!
+//! It runs as a pod: the job comes in as JSON, one line per event goes out on stdout. It judges nothing.
+//!
+//! - [`job`]: what a worker is asked to do
+//! - [`wire`]: what it answers, line by line
+//! - [`worker`]: does it
+//!
+//! Users in a loop are driven by goose (`closed`), arrivals at a rate by `open`; `once` sends requests in order and
+//! `collect` reads a paged list until it is whole.
+mod answer;
+mod closed;
+mod collect;
+mod dns;
+mod failure;
+mod http;
+pub mod job;
+mod once;
+mod open;
+mod output;
+mod pace;
+mod template;
+mod turn;
+pub mod wire;
+pub mod worker;
+
+pub use job::{CollectJob, LoadJob};
+pub use worker::{WorkError, main_worker, work};

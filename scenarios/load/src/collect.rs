@@ -1,0 +1,211 @@
+//! Reads a paged HAL list over and over until it is whole.
+use crate::{
+    CollectJob,
+    answer::WallClock,
+    http::Connections,
+    output::Lines,
+    template,
+    wire::{KEYS_MAX, Line},
+    worker::{STOPPED, Tally, WorkError},
+};
+use model::{Connection, Request};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// Entries on a page.
+const PAGE_SIZE: u32 = 500;
+/// A list of more pages is not read to its end.
+const PAGES_MAX: u32 = 2_000;
+/// A page may be so large, in bytes.
+const PAGE_MAX: usize = 16 << 20;
+/// The limit of one page.
+const PAGE_LIMIT: Duration = Duration::from_secs(10);
+/// A list that has too few entries is read again so much later.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// One complete reading.
+#[derive(Debug, Clone, PartialEq)]
+struct Reading {
+    keys: Vec<String>,
+    total: u64,
+}
+
+/// What a page holds.
+#[derive(Debug, PartialEq)]
+struct Page {
+    keys: Vec<String>,
+    pages: u32,
+    total: Option<u64>,
+}
+
+/// Reads until the list has enough entries and stays as it is, or the time is up; then prints the last complete reading.
+pub(crate) async fn run(
+    job: &CollectJob,
+    lines: &Lines,
+    stop: &CancellationToken,
+) -> Result<Tally, WorkError> {
+    let pages = Pages::of(job)?;
+    let wall_us = WallClock::now().at(Instant::now());
+    lines.put(Line::Began { wall_us }).await;
+    let mut found = Found::default();
+    let stopped = tokio::select! {
+        _ = stop.cancelled() => true,
+        _ = settle(&pages, job, &mut found) => false,
+    };
+    let keys = found.last.map(|reading| reading.keys).unwrap_or_default();
+    for some in keys.chunks(KEYS_MAX) {
+        lines.put(Line::Keys(some.to_vec())).await;
+    }
+    let (reads, complete) = (found.reads, found.complete);
+    lines.put(Line::Collected { reads, complete }).await;
+    Ok(Tally {
+        cut_short: stopped.then(|| STOPPED.into()),
+        ..Tally::default()
+    })
+}
+
+#[derive(Default)]
+struct Found {
+    last: Option<Reading>,
+    reads: u32,
+    complete: bool,
+}
+
+async fn settle(pages: &Pages, job: &CollectJob, found: &mut Found) {
+    let end = Instant::now() + Duration::from(job.timeout);
+    loop {
+        let reading = timeout_at(end.into(), pages.read_all()).await;
+        found.reads += 1;
+        let Ok(reading) = reading else {
+            found.complete = false;
+            return;
+        };
+        found.complete = reading.is_some();
+        let enough = reading.as_ref().is_some_and(|r| r.total >= job.until_total);
+        if enough && found.last == reading {
+            return;
+        }
+        found.last = reading.or(found.last.take());
+        let pause = if enough { job.settle.into() } else { PAUSE };
+        let next = Instant::now() + pause;
+        if next >= end {
+            return;
+        }
+        sleep_until(next.into()).await;
+    }
+}
+
+/// The list's address, page by page.
+struct Pages {
+    connections: Connections,
+    template: template::Template,
+    collection: String,
+    field: String,
+}
+
+impl Pages {
+    fn of(job: &CollectJob) -> Result<Pages, WorkError> {
+        let request = Request {
+            name: job.collection.clone(),
+            method: "GET".into(),
+            url: job.url.clone(),
+            headers: Vec::new(),
+            body: None,
+            key: None,
+            keep_body: true,
+        };
+        let template = template::parse(&[request])?.remove(0);
+        Ok(Pages {
+            connections: Connections::new(Connection::Reused, PAGE_LIMIT),
+            template,
+            collection: job.collection.clone(),
+            field: job.field.clone(),
+        })
+    }
+
+    /// `None` when a page could not be read.
+    async fn read_all(&self) -> Option<Reading> {
+        let mut keys = Vec::new();
+        for number in 0..PAGES_MAX {
+            let page = self.read(number).await?;
+            keys.extend(page.keys);
+            if number + 1 >= page.pages {
+                let total = page.total.unwrap_or(keys.len() as u64);
+                return Some(Reading { keys, total });
+            }
+        }
+        None
+    }
+
+    async fn read(&self, number: u32) -> Option<Page> {
+        let mut request = self.template.fill(0, u64::from(number) + 1);
+        request.keep = PAGE_MAX;
+        request
+            .url
+            .query_pairs_mut()
+            .append_pair("page", &number.to_string())
+            .append_pair("size", &PAGE_SIZE.to_string());
+        let answer = self.connections.exchange(&request).await;
+        let whole = answer.error.is_none() && answer.status == Some(200);
+        let body = serde_json::from_slice(&answer.body)
+            .ok()
+            .filter(|_| whole)?;
+        page(&body, &self.collection, &self.field)
+    }
+}
+
+/// A list without the collection is empty; an entry without the field makes the page unreadable.
+fn page(body: &Value, collection: &str, field: &str) -> Option<Page> {
+    let entries = match body.get("_embedded").and_then(|e| e.get(collection)) {
+        Some(entries) => entries.as_array()?.as_slice(),
+        None => &[],
+    };
+    let keys = entries
+        .iter()
+        .map(|entry| match entry.get(field)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let number = |name| body.get("page")?.get(name)?.as_u64();
+    Some(Page {
+        keys,
+        pages: number("totalPages").unwrap_or(1) as u32,
+        total: number("totalElements"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn keys_are_text_or_numbers() {
+        let body = json!({"_embedded": {"alarms": [{"receiver": "a"}, {"receiver": 7}]},
+            "page": {"totalPages": 3, "totalElements": 1002}});
+        let expected = Page {
+            keys: vec!["a".into(), "7".into()],
+            pages: 3,
+            total: Some(1002),
+        };
+        assert_eq!(page(&body, "alarms", "receiver"), Some(expected));
+        assert_eq!(page(&body, "alarms", "sender"), None);
+    }
+
+    #[test]
+    fn a_list_without_entries_or_pages_is_one_empty_page() {
+        let expected = Page {
+            keys: vec![],
+            pages: 1,
+            total: None,
+        };
+        assert_eq!(
+            page(&json!({"_links": {}}), "alarms", "receiver"),
+            Some(expected)
+        );
+    }
+}

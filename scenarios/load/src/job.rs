@@ -1,0 +1,60 @@
+//! What a worker is asked to do.
+use model::{Load, Micros, Request};
+use serde::{Deserialize, Serialize};
+
+/// The job of one worker; JSON in the environment variable [`JOB_VARIABLE`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum LoadJob {
+    /// Send a load.
+    Load {
+        /// Which.
+        load: Load,
+    },
+    /// Send each request once, one after the other; what fails is recorded and the next is sent. Bodies are always kept.
+    Requests {
+        /// In this order, each on a connection of its own.
+        requests: Vec<Request>,
+        /// The limit of each, connecting and reading included.
+        timeout: Micros,
+    },
+    /// Read a list until it is whole.
+    Collect {
+        /// Which, and when it is.
+        collect: CollectJob,
+    },
+}
+
+/// A paged HAL list that is read over and over until it has enough entries and no longer changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectJob {
+    /// The list; `page` and `size` are added to the query.
+    pub url: String,
+    /// Name of the list in `_embedded`.
+    pub collection: String,
+    /// The field with the key: text or a number.
+    pub field: String,
+    /// So many entries are waited for.
+    pub until_total: u64,
+    /// Two readings so far apart must be equal, once there are enough.
+    pub settle: Micros,
+    /// Then the last complete reading is what was found.
+    pub timeout: Micros,
+}
+
+/// Holds the job, or `@` and the path of a file that does.
+pub const JOB_VARIABLE: &str = "BROWNOUT_LOAD";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_what_a_person_would_write() {
+        let text = r#"{"do":"collect","collect":{"url":"http://alarm:8080/alarms","collection":"alarms","field":"receiver","untilTotal":1000,"settle":500000,"timeout":30000000}}"#;
+        let job: LoadJob = serde_json::from_str(text).unwrap();
+        assert!(matches!(&job, LoadJob::Collect { collect } if collect.until_total == 1000));
+        assert_eq!(serde_json::to_string(&job).unwrap(), text);
+    }
+}

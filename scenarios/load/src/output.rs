@@ -1,0 +1,57 @@
+//! Lines on their way out: written by a thread of its own, so that a slow reader does not slow the load.
+use crate::wire::{self, Line};
+use std::{io::Write, thread, time::Duration};
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// So many lines wait to be written at most; beyond that the load waits, as evidence must not be lost.
+const WAITING_MAX: usize = 1 << 16;
+
+/// Lines are written together that come within so short a time: few writes, and progress still looks live.
+const BATCH: Duration = Duration::from_millis(20);
+
+/// Where everybody puts their lines.
+#[derive(Clone)]
+pub(crate) struct Lines(mpsc::Sender<Line>);
+
+impl Lines {
+    /// Puts a line. When nobody reads any more the job is being stopped, and the line is lost.
+    pub(crate) async fn put(&self, line: Line) {
+        let _ = self.0.send(line).await;
+    }
+}
+
+/// Begins to write to `out`. The writer ends after the line [`Line::Ended`], or with an error, and then `stop`s the job.
+pub(crate) fn open(
+    out: impl Write + Send + 'static,
+    stop: CancellationToken,
+) -> (Lines, JoinHandle<std::io::Result<()>>) {
+    let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let writer = tokio::task::spawn_blocking(move || {
+        let written = write(receiver, out);
+        if written.is_err() {
+            stop.cancel();
+        }
+        written
+    });
+    (Lines(sender), writer)
+}
+
+fn write(mut lines: mpsc::Receiver<Line>, mut out: impl Write) -> std::io::Result<()> {
+    let mut waiting = Vec::new();
+    while lines.blocking_recv_many(&mut waiting, WAITING_MAX) > 0 {
+        let ended = matches!(waiting.last(), Some(Line::Ended { .. }));
+        let mut text = String::new();
+        for line in waiting.drain(..) {
+            text.push_str(&wire::encode(&line));
+            text.push('\n');
+        }
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        if ended {
+            break;
+        }
+        thread::sleep(BATCH);
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Does a job and prints what happened.
+use crate::{
+    LoadJob, closed,
+    closed::Users,
+    collect,
+    job::JOB_VARIABLE,
+    once, open,
+    output::{self, Lines},
+    template::BadRequest,
+    wire::Line,
+};
+use model::{Load, LoadModel};
+use std::{
+    env, fs,
+    io::{self, Write},
+    process::ExitCode,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Why a job ended before its time.
+pub(crate) const STOPPED: &str = "stopped";
+
+/// What a worker counts itself.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) finished: u64,
+    pub(crate) dropped: u64,
+    pub(crate) lag_max_us: u64,
+    pub(crate) cut_short: Option<String>,
+}
+
+/// The worker could not do its job. A system under test that fails is not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// There is no job, or it cannot be read.
+    #[error("the job: {0}")]
+    Job(String),
+    /// A request of it cannot be sent.
+    #[error(transparent)]
+    Request(#[from] BadRequest),
+    /// There is nothing to send.
+    #[error("the load has no {0}")]
+    Nothing(&'static str),
+    /// goose knows GET, POST, PUT, PATCH, DELETE and HEAD.
+    #[error("a closed load cannot send {0}")]
+    Method(String),
+    /// A client could not be made.
+    #[error("the client: {0}")]
+    Client(#[source] reqwest::Error),
+    /// goose gave up.
+    #[error("goose: {0}")]
+    Goose(String),
+    /// What happened could not be printed.
+    #[error("printing: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Does `job`, prints [`wire`](crate::wire) lines to `out`, and returns when everything it started is over.
+///
+/// When `stop` is cancelled, or `out` fails, nothing more is sent, what is in flight is given up, and the last line says
+/// that the job was cut short. Must be called in a runtime with at least two threads. Closed loads of one process run
+/// one after the other.
+///
+/// # Errors
+/// The job cannot be done, or `out` failed. There may be no last line then.
+pub async fn work(
+    job: LoadJob,
+    out: impl Write + Send + 'static,
+    stop: CancellationToken,
+) -> Result<(), WorkError> {
+    if let Some(rest) = perform(&job, out, stop).await? {
+        // How goose ends is of no interest: the load had ended before.
+        let _ = rest.await;
+    }
+    Ok(())
+}
+
+/// As [`work`], but returns as soon as everything is printed.
+async fn perform(
+    job: &LoadJob,
+    out: impl Write + Send + 'static,
+    stop: CancellationToken,
+) -> Result<Option<closed::Rest>, WorkError> {
+    let (lines, written) = output::open(out, stop.clone());
+    let (tally, rest) = match job {
+        LoadJob::Load { load } => send(load, &lines, &stop).await?,
+        LoadJob::Requests { requests, timeout } => {
+            (once::run(requests, *timeout, &lines, &stop).await?, None)
+        }
+        LoadJob::Collect { collect } => (collect::run(collect, &lines, &stop).await?, None),
+    };
+    let ended = Line::Ended {
+        finished: tally.finished,
+        dropped: tally.dropped,
+        lag_max_us: tally.lag_max_us,
+        cut_short: tally.cut_short,
+    };
+    lines.put(ended).await;
+    written.await.unwrap_or_else(|e| Err(io::Error::other(e)))?;
+    Ok(rest)
+}
+
+async fn send(
+    load: &Load,
+    lines: &Lines,
+    stop: &CancellationToken,
+) -> Result<(Tally, Option<closed::Rest>), WorkError> {
+    if load.requests.is_empty() {
+        return Err(WorkError::Nothing("requests"));
+    }
+    match &load.model {
+        LoadModel::Open {
+            stages,
+            in_flight_max,
+        } => {
+            let tally = open::run(load, stages, *in_flight_max, lines, stop).await?;
+            Ok((tally, None))
+        }
+        &LoadModel::Closed { users: 0, .. } => Err(WorkError::Nothing("users")),
+        &LoadModel::Closed {
+            users,
+            duration,
+            repetitions,
+            max_rate,
+        } => {
+            let users = Users {
+                count: users,
+                duration: duration.map(Into::into),
+                repetitions,
+                max_rate,
+            };
+            let (tally, rest) = closed::run(load, users, lines, stop).await?;
+            Ok((tally, Some(rest)))
+        }
+    }
+}
+
+/// The worker as a process: the job is in the environment variable [`JOB_VARIABLE`], lines go to stdout, SIGTERM ends it
+/// early and well.
+///
+/// Exit codes: 0 the job was done or was stopped, 64 there is no such job, 70 it failed.
+pub fn main_worker() -> ExitCode {
+    let job = match job() {
+        Ok(job) => job,
+        Err(error) => return give_up(&error, 64),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return give_up(&error.into(), 70),
+    };
+    let done = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        stop_on_signals(&stop)?;
+        perform(&job, io::stdout(), stop).await
+    });
+    // What goose still does needs no end: its users send nothing more, and the process is over.
+    runtime.shutdown_background();
+    match done {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error @ (WorkError::Request(_) | WorkError::Nothing(_) | WorkError::Method(_))) => {
+            give_up(&error, 64)
+        }
+        Err(error) => give_up(&error, 70),
+    }
+}
+
+fn give_up(error: &WorkError, code: u8) -> ExitCode {
+    eprintln!("load worker: {error}");
+    ExitCode::from(code)
+}
+
+fn job() -> Result<LoadJob, WorkError> {
+    let bad = |because: String| WorkError::Job(because);
+    let text = env::var(JOB_VARIABLE).map_err(|e| bad(format!("{JOB_VARIABLE}: {e}")))?;
+    let text = match text.strip_prefix('@') {
+        Some(path) => fs::read_to_string(path).map_err(|e| bad(format!("{path}: {e}")))?,
+        None => text,
+    };
+    serde_json::from_str(&text).map_err(|e| bad(e.to_string()))
+}
+
+/// SIGTERM is what a kubelet sends; SIGINT comes from a terminal, and goose takes it while it runs.
+fn stop_on_signals(stop: &CancellationToken) -> Result<(), io::Error> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut received = signal(kind)?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            received.recv().await;
+            stop.cancel();
+        });
+    }
+    Ok(())
+}

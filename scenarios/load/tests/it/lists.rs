@@ -1,0 +1,149 @@
+//! Requests in order, and lists read to their end.
+use crate::support::{Server, get, work};
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::{StatusCode, header},
+    routing::{get as read, post},
+};
+use load::{CollectJob, LoadJob, wire::Line};
+use model::{Micros, Request};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_sent_in_order_with_their_answers_kept() {
+    let created =
+        async |body: String| (StatusCode::CREATED, [(header::LOCATION, "/rooms/1")], body);
+    let server = Server::start(Router::new().route("/rooms", post(created)));
+    let register = Request {
+        method: "POST".into(),
+        body: Some("호텔{{seq}}".into()),
+        ..get(format!("{}/rooms", server.url))
+    };
+    let requests = vec![
+        register.clone(),
+        get(format!("{}/none", server.url)),
+        register,
+    ];
+    let printed = work(LoadJob::Requests {
+        requests,
+        timeout: Micros::from_secs(5),
+    })
+    .await;
+    let seen: Vec<_> = printed
+        .requests()
+        .into_iter()
+        .map(|r| (r.index, r.status, r.body, r.location))
+        .collect();
+    let created = |n: u32| (Some(format!("호텔{n}")), Some("/rooms/1".to_owned()));
+    let ((first, at), (third, _)) = (created(1), created(3));
+    assert_eq!(
+        seen,
+        [
+            (0, Some(201), first, at.clone()),
+            (1, Some(404), None, None),
+            (2, Some(201), third, at)
+        ]
+    );
+}
+
+/// A list that has 300 entries more at each first page that is read, up to 1203.
+async fn alarms(
+    State(reads): State<Arc<AtomicUsize>>,
+    Query(q): Query<HashMap<String, usize>>,
+) -> Json<Value> {
+    let (page, size) = (q["page"], q["size"]);
+    let read = match page {
+        0 => reads.fetch_add(1, Ordering::SeqCst) + 1,
+        _ => reads.load(Ordering::SeqCst),
+    };
+    let total = (read * 300).min(1203);
+    let entries: Vec<Value> = (page * size..((page + 1) * size).min(total))
+        .map(|n| json!({"receiver": format!("host-{n}")}))
+        .collect();
+    Json(json!({"_embedded": {"alarms": entries},
+        "page": {"size": size, "totalElements": total, "totalPages": total.div_ceil(size), "number": page}}))
+}
+
+fn collect(server: &Server, until_total: u64, timeout: Micros) -> LoadJob {
+    LoadJob::Collect {
+        collect: CollectJob {
+            url: format!("{}/alarms", server.url),
+            collection: "alarms".into(),
+            field: "receiver".into(),
+            until_total,
+            settle: Micros::from_millis(50),
+            timeout,
+        },
+    }
+}
+
+fn list() -> Server {
+    let app = Router::new()
+        .route("/alarms", read(alarms))
+        .with_state(Arc::default());
+    Server::start(app)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_read_until_it_has_enough_entries_and_stays_as_it_is() {
+    let printed = work(collect(&list(), 1000, Micros::from_secs(20))).await;
+    let keys: Vec<&String> = printed
+        .0
+        .iter()
+        .filter_map(|line| match line {
+            Line::Keys(keys) => Some(keys),
+            _ => None,
+        })
+        .inspect(|keys| assert!(keys.len() <= 200))
+        .flatten()
+        .collect();
+    assert_eq!(
+        (keys.len(), keys[0].as_str(), keys[1202].as_str()),
+        (1203, "host-0", "host-1202")
+    );
+    let collected = &printed.0[printed.0.len() - 2];
+    assert_eq!(
+        collected,
+        &Line::Collected {
+            reads: 6,
+            complete: true
+        }
+    );
+    assert_eq!(printed.ended(), (0, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_time_is_up_the_last_complete_reading_is_what_was_found() {
+    let printed = work(collect(&list(), 5000, Micros::from_millis(400))).await;
+    let found = printed.0.iter().any(|line| matches!(line, Line::Keys(_)));
+    let collected = &printed.0[printed.0.len() - 2];
+    assert!(
+        found && matches!(collected, Line::Collected { complete: true, .. }),
+        "{collected:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_cannot_be_read_is_not_complete() {
+    let server = Server::start(Router::new());
+    let printed = work(collect(&server, 1, Micros::from_millis(100))).await;
+    let collected = &printed.0[printed.0.len() - 2];
+    assert!(
+        matches!(
+            collected,
+            Line::Collected {
+                complete: false,
+                ..
+            }
+        ),
+        "{collected:?}"
+    );
+}

@@ -1,0 +1,7 @@
+//! The worker against servers on loopback.
+mod closed;
+mod errors;
+mod lists;
+mod open;
+mod process;
+mod support;
