@@ -1,1 +1,30 @@
-//! plan
+//! plan — turns a scenario file into plans: text in, values out, and every mistake at once with its line.
+//!
+//! - [`parse`], [`validate`]: a file becomes a [`Scenario`] or its [`Problems`]
+//! - [`Scenario::plans`]: a scenario becomes one `model::Plan` for each arm, with nothing left to decide
+//! - [`schema()`]: the JSON Schema of the files
+//! - [`catalog()`], [`embedded`]: the scenarios and manifests that come with the product
+mod catalog;
+mod check;
+mod documented;
+mod fault;
+mod load;
+mod method;
+mod object;
+mod overlay;
+mod params;
+mod problem;
+mod quantity;
+mod request;
+mod scenario;
+mod schema;
+mod system;
+mod tree;
+mod words;
+
+pub use catalog::{Catalog, Found, Unknown, catalog, embedded};
+pub use params::Overrides;
+pub use problem::{Place, Problem, Problems};
+pub use scenario::{Arm, Scenario, parse, validate};
+pub use schema::schema;
+pub use system::{Read, beside};

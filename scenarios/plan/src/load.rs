@@ -1,0 +1,100 @@
+//! Loads: who sends what, and when.
+use crate::object::Object;
+use crate::request::{self, Within};
+use crate::system::System;
+use model::{Connection, Load, LoadModel, Micros, Stage};
+
+/// The limit of one request where the file says nothing: siege's socket timeout (semantics.md 11.3).
+const REQUEST_TIMEOUT: Micros = Micros::from_secs(30);
+
+/// So many requests of an open load may be unanswered at once where the file says nothing: five seconds of silence at 200/s.
+const IN_FLIGHT_MAX: u32 = 1000;
+
+/// Reads a load. None where something is wrong with it, and that is put down.
+pub fn read(l: &Object, system: Option<&System>) -> Option<Load> {
+    let siege = l.one_of("profile") == Some("siege");
+    let closed = match l.one_of("model") {
+        Some(model) => model == "closed",
+        None => siege || l.get("users").is_some() || l.get("repetitions").is_some(),
+    };
+    if siege && !closed {
+        l.refuses(&["model"], "beside profile siege: siege is closed");
+    }
+    let model = if closed {
+        closed_model(l)
+    } else {
+        open_model(l)
+    };
+    let connection = match l.one_of("connection") {
+        Some("new") => Connection::New,
+        Some(_) => Connection::Reused,
+        None if siege => Connection::New,
+        None => Connection::Reused,
+    };
+    let timeout = l.duration("timeout").unwrap_or(REQUEST_TIMEOUT);
+    let requests = request::read(l, Within::Load, system);
+    Some(Load {
+        model: model?,
+        connection,
+        timeout,
+        siege,
+        requests: requests.into_iter().map(|(request, _)| request).collect(),
+    })
+}
+
+fn closed_model(l: &Object) -> Option<LoadModel> {
+    l.refuses(
+        &["rate", "stages", "inFlightMax"],
+        "in a closed load: write model: open, or maxRate",
+    );
+    if l.get("repetitions").is_none() {
+        l.needs("duration", "a closed load without repetitions");
+    }
+    let max_rate = l.rate("maxRate").map(|r| r.ceil() as u32);
+    Some(LoadModel::Closed {
+        users: l.whole32("users", 1).unwrap_or(1),
+        duration: l.duration("duration"),
+        repetitions: l.whole32("repetitions", 1),
+        max_rate,
+    })
+}
+
+fn open_model(l: &Object) -> Option<LoadModel> {
+    l.refuses(
+        &["users", "repetitions", "maxRate"],
+        "in an open load: write model: closed, or rate",
+    );
+    let stages = match l.get("stages") {
+        Some(_) => {
+            l.refuses(
+                &["rate", "duration"],
+                "beside stages: each stage has its own",
+            );
+            stages(l)
+        }
+        None => {
+            l.needs("rate", "an open load");
+            l.needs("duration", "an open load");
+            let (rate, duration) = (l.rate("rate"), l.duration("duration"));
+            vec![Stage {
+                rate: rate?,
+                duration: duration?,
+            }]
+        }
+    };
+    Some(LoadModel::Open {
+        stages,
+        in_flight_max: l.whole32("inFlightMax", 1).unwrap_or(IN_FLIGHT_MAX),
+    })
+}
+
+fn stages(l: &Object) -> Vec<Stage> {
+    let one = |s: &Object| {
+        let (rate, duration) = (s.rate("rate"), s.duration("duration"));
+        Some(Stage {
+            rate: rate?,
+            duration: duration?,
+        })
+    };
+    l.list("stages").iter().filter_map(one).collect()
+}

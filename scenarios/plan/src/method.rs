@@ -1,0 +1,352 @@
+//! The steps of a method: which there are, when each begins, what it does.
+use crate::fault;
+use crate::load;
+use crate::object::Object;
+use crate::problem::{Log, meant};
+use crate::request::{self, Within};
+use crate::system::System;
+use crate::tree::Node;
+use model::{Action, Check, CheckKind, Expected, Load, LoadModel, Micros, Severity, Start, Step};
+use std::collections::BTreeMap;
+
+/// How long a fault may take to be proven, and an undo to be verified, where the file says nothing.
+const FAULT_TIMEOUT: Micros = Micros::from_secs(180);
+/// How long requests and a collection may take where the file says nothing.
+const REQUESTS_TIMEOUT: Micros = Micros::from_secs(60);
+/// What a load may take beyond its duration and the limit of its last request: starting the worker, fetching its log.
+const LOAD_GRACE: Micros = Micros::from_secs(30);
+/// What a load by repetitions may take where the file says nothing.
+const REPETITIONS_TIMEOUT: Micros = Micros::from_secs(600);
+
+/// Name of the step that the load of the spec becomes.
+pub const BACKGROUND: &str = "load";
+
+/// What a step does, before it is read in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    Load,
+    Fault,
+    Undo,
+    Requests,
+    Collect,
+}
+
+const ACTIONS: [(&str, Does); 5] = [
+    ("load", Does::Load),
+    ("fault", Does::Fault),
+    ("undo", Does::Undo),
+    ("requests", Does::Requests),
+    ("collect", Does::Collect),
+];
+
+/// A step as others refer to it.
+pub struct Head<'a> {
+    pub name: &'a str,
+    pub does: Does,
+}
+
+/// The names that steps and checks may refer to.
+pub struct Heads<'a>(pub Vec<Head<'a>>);
+
+impl<'a> Heads<'a> {
+    /// Of the spec's load and of all steps that say what they do.
+    fn read(background: Option<&'a Node>, steps: &[Object<'a>]) -> Heads<'a> {
+        let mut heads = vec![];
+        heads.extend(background.map(|_| Head {
+            name: BACKGROUND,
+            does: Does::Load,
+        }));
+        for step in steps {
+            let (Some((node, name)), Some(does)) = (step.word("name"), does(step)) else {
+                continue;
+            };
+            if heads.iter().any(|h: &Head| h.name == name) {
+                step.log.bad(
+                    node,
+                    format!("two steps are named \"{name}\""),
+                    "give one another name",
+                );
+                continue;
+            }
+            heads.push(Head { name, does });
+        }
+        Heads(heads)
+    }
+
+    fn names(&self, does: &[Does]) -> Vec<&'a str> {
+        let those = self
+            .0
+            .iter()
+            .filter(|h| does.is_empty() || does.contains(&h.does));
+        those.map(|h| h.name).collect()
+    }
+
+    /// The step that a field names; it must be there and do one of these things (any, if none is given).
+    pub fn named(&self, (node, name): (&Node, &str), does: &[Does], log: &Log) -> Option<String> {
+        if self.names(does).contains(&name) {
+            return Some(name.into());
+        }
+        let message = match self.names(&[]).contains(&name) {
+            true => format!("step \"{name}\" is of another kind"),
+            false => format!("no such step: \"{name}\""),
+        };
+        log.bad(node, message, meant(name, self.names(does)));
+        None
+    }
+
+    /// The step that a field names, or the only one that does such a thing.
+    pub fn named_or_only(
+        &self,
+        of: &Object,
+        field: &str,
+        does: &[Does],
+        only: &[Does],
+    ) -> Option<String> {
+        if let Some(word) = of.word(field) {
+            return self.named(word, does, of.log);
+        }
+        match self.names(only)[..] {
+            [name] => return Some(name.into()),
+            [] => {
+                let words: Vec<&str> = ACTIONS
+                    .iter()
+                    .filter(|(_, d)| only.contains(d))
+                    .map(|(word, _)| *word)
+                    .collect();
+                let word = words.join(" or ");
+                of.log.bad(
+                    of.node,
+                    format!("this needs a step with a {word}"),
+                    format!("add one to the method, with {word}:"),
+                );
+            }
+            _ => of.needs(field, "a method with several of them"),
+        }
+        None
+    }
+}
+
+fn does(step: &Object) -> Option<Does> {
+    let found: Vec<_> = ACTIONS
+        .iter()
+        .filter(|(field, _)| step.get(field).is_some())
+        .collect();
+    match found[..] {
+        [(_, does)] => return Some(*does),
+        [] => step.log.bad(
+            step.node,
+            "this step does nothing",
+            "write one of load, fault, undo, requests, collect",
+        ),
+        [(a, _), (b, _), ..] => step.log.bad(
+            step.node,
+            format!("this step does two things: {a} and {b}"),
+            "make two steps of it",
+        ),
+    }
+    None
+}
+
+/// The steps of a plan and the checks that belong to them.
+pub struct Method<'a> {
+    pub heads: Heads<'a>,
+    pub steps: Vec<Step>,
+    /// What is expected of the answers of steps with requests.
+    pub checks: Vec<Check>,
+}
+
+/// Reads the spec's load and its method.
+pub fn read<'a>(spec: &Object<'a>, steps: &[Object<'a>], system: Option<&System>) -> Method<'a> {
+    let mut method = Method {
+        heads: Heads::read(spec.get("load"), steps),
+        steps: vec![],
+        checks: vec![],
+    };
+    method.steps.extend(background(spec, system));
+    let mut before = None;
+    let mut starts = BTreeMap::new();
+    for step in steps {
+        let start = start(step, before, &method.heads);
+        before = step.text("name").or(before);
+        if let (Some(name), Some(start)) = (step.text("name"), &start) {
+            starts.insert(name, waits(start));
+        }
+        let one = one(step, &method.heads, system);
+        if let (Some(name), Some(start), Some((action, expected))) = (step.text("name"), start, one)
+        {
+            method.checks.extend(answers(name, expected));
+            let timeout = step.duration("timeout").unwrap_or_else(|| timeout(&action));
+            method.steps.push(Step {
+                name: name.into(),
+                start,
+                action,
+                timeout,
+            });
+        }
+    }
+    for step in steps {
+        in_order(step, &starts);
+    }
+    method
+}
+
+fn background(spec: &Object, system: Option<&System>) -> Option<Step> {
+    let load = load::read(&spec.object("load")?, system)?;
+    Some(Step {
+        name: BACKGROUND.into(),
+        start: Start::After {
+            steps: vec![],
+            delay: Micros::ZERO,
+        },
+        timeout: load_timeout(&load),
+        action: Action::Load { load },
+    })
+}
+
+/// When a step begins; without a word, when the step before it is done.
+fn start(step: &Object, before: Option<&str>, heads: &Heads) -> Option<Start> {
+    if step.get("at").is_some() {
+        step.refuses(
+            &["after", "delay"],
+            "beside at: it counts from the first request of a load",
+        );
+        let load = heads.named_or_only(step, "during", &[Does::Load], &[Does::Load]);
+        let at = step.duration("at");
+        return Some(Start::During {
+            load: load?,
+            at: at?,
+        });
+    }
+    step.refuses(&["during"], "without at");
+    let delay = step.duration("delay").unwrap_or(Micros::ZERO);
+    let steps = match step.get("after") {
+        None => before.map(String::from).into_iter().collect(),
+        Some(_) => {
+            let named = step.texts("after").into_iter();
+            named
+                .filter_map(|word| heads.named(word, &[], step.log))
+                .collect()
+        }
+    };
+    Some(Start::After { steps, delay })
+}
+
+type Expectations = Vec<Option<Expected>>;
+
+fn one(step: &Object, heads: &Heads, system: Option<&System>) -> Option<(Action, Expectations)> {
+    let action = match does(step)? {
+        Does::Load => {
+            let load = load::read(&step.object("load")?, system)?;
+            Action::Load { load }
+        }
+        Does::Fault => {
+            let fault = fault::read(&step.object("fault")?, system)?;
+            Action::Fault { fault }
+        }
+        Does::Undo => {
+            let fault = heads.named(step.word("undo")?, &[Does::Fault], step.log)?;
+            Action::Undo { fault }
+        }
+        Does::Requests => {
+            let (requests, expected) = request::read(step, Within::Step, system)
+                .into_iter()
+                .unzip();
+            return Some((Action::Requests { requests }, expected));
+        }
+        Does::Collect => {
+            let c = step.object("collect")?;
+            let (node, url) = c.word("url")?;
+            request::check_url(node, url, system, c.log);
+            Action::Collect {
+                url: url.into(),
+                collection: c.text("collection")?.into(),
+                field: c.text("field")?.into(),
+                ledger: heads.named_or_only(&c, "ledger", &[Does::Load], &[Does::Load])?,
+            }
+        }
+    };
+    Some((action, vec![]))
+}
+
+/// The check of a step whose answers are judged; it has the name of the step.
+fn answers(step: &str, expected: Expectations) -> Option<Check> {
+    expected.iter().any(Option::is_some).then(|| Check {
+        name: step.into(),
+        severity: Severity::Fail,
+        kind: CheckKind::Responses {
+            step: step.into(),
+            expected: expected
+                .into_iter()
+                .map(Option::unwrap_or_default)
+                .collect(),
+        },
+    })
+}
+
+fn timeout(action: &Action) -> Micros {
+    match action {
+        Action::Load { load } => load_timeout(load),
+        Action::Fault { .. } | Action::Undo { .. } => FAULT_TIMEOUT,
+        Action::Requests { .. } | Action::Collect { .. } => REQUESTS_TIMEOUT,
+    }
+}
+
+fn load_timeout(load: &Load) -> Micros {
+    let duration = match load.model {
+        LoadModel::Closed { duration: None, .. } => REPETITIONS_TIMEOUT,
+        _ => load.duration().unwrap_or(REPETITIONS_TIMEOUT),
+    };
+    duration + load.timeout + LOAD_GRACE
+}
+
+/// What a step waits for.
+fn waits(start: &Start) -> Vec<String> {
+    match start {
+        Start::After { steps, .. } => steps.clone(),
+        Start::During { load, .. } => vec![load.clone()],
+    }
+}
+
+/// Puts down a step that waits for itself, and an undo that may come before its fault.
+fn in_order(step: &Object, waits: &BTreeMap<&str, Vec<String>>) {
+    let Some((node, name)) = step
+        .word("name")
+        .filter(|(_, name)| waits.contains_key(name))
+    else {
+        return;
+    };
+    let earlier = all_before(name, waits);
+    if earlier.contains(&name) {
+        let through: Vec<&str> = earlier.iter().copied().filter(|e| *e != name).collect();
+        let message = match through.is_empty() {
+            true => format!("step \"{name}\" waits for itself"),
+            false => format!(
+                "step \"{name}\" waits for {}, and that for it",
+                through.join(" and ")
+            ),
+        };
+        step.log
+            .bad(node, message, "change one of their after or at");
+    } else if let Some(fault) = step
+        .text("undo")
+        .filter(|f| waits.contains_key(f) && !earlier.contains(f))
+    {
+        let message = format!("\"{name}\" may begin before \"{fault}\", which it undoes");
+        step.log.bad(node, message, format!("write after: {fault}"));
+    }
+}
+
+/// Every step that is over, or at least begun, when `step` begins.
+fn all_before<'w>(step: &str, waits: &'w BTreeMap<&str, Vec<String>>) -> Vec<&'w str> {
+    let mut found: Vec<&str> = vec![];
+    let mut open = vec![step];
+    while let Some(name) = open.pop() {
+        for earlier in waits.get(name).into_iter().flatten() {
+            if !found.contains(&earlier.as_str()) {
+                found.push(earlier);
+                open.push(earlier);
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,220 @@
+//! Quantities with units: durations, rates, and the conditions of objectives.
+use model::check::Unit;
+use model::{Comparison, Micros, Threshold};
+
+/// How a duration is written, for messages.
+pub const DURATION_WAY_OUT: &str = "write 30s, 5m or 1h";
+
+/// The units of durations in microseconds.
+const DURATION_UNITS: [(&str, f64); 5] = [
+    ("us", 1.0),
+    ("ms", 1e3),
+    ("s", 1e6),
+    ("m", 60e6),
+    ("h", 3600e6),
+];
+
+/// `30s`, `1m30s`, `2.5s`, `300ms`: what Kubernetes writes. The error says what is wrong.
+pub fn duration(text: &str) -> Result<Micros, String> {
+    let mut rest = text.trim();
+    let mut micros = 0.0;
+    if rest.is_empty() {
+        return Err("\"\" is no duration".into());
+    }
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        let number: f64 = number
+            .parse()
+            .map_err(|_| format!("\"{text}\" is no duration"))?;
+        let letters = after
+            .find(|c: char| !c.is_alphabetic())
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let factor = DURATION_UNITS.iter().find(|(word, _)| *word == unit);
+        micros += match factor {
+            Some((_, factor)) => number * factor,
+            None if unit.is_empty() && after.is_empty() => {
+                return Err(format!("\"{text}\" has no unit"));
+            }
+            None => return Err(format!("\"{text}\" is no duration")),
+        };
+        rest = after;
+    }
+    Ok(Micros(micros.round() as u64))
+}
+
+/// How a rate is written, for messages.
+pub const RATE_WAY_OUT: &str = "write 200/s or 6000/m";
+
+/// `200/s`, `6000/m`: requests per second.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let (number, unit) = text
+        .split_once('/')
+        .ok_or(format!("\"{text}\" has no unit"))?;
+    let number: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_| format!("\"{text}\" is no rate"))?;
+    let seconds = match unit.trim() {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("\"{text}\" is no rate")),
+    };
+    match number / seconds {
+        rate if rate > 0.0 && rate.is_finite() => Ok(rate),
+        _ => Err(format!("\"{text}\" sends nothing")),
+    }
+}
+
+/// How a condition on a figure of this unit is written, for messages.
+pub fn condition_way_out(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Ratio => "write a comparison and per cent, as \">= 99.9%\" or \"== 100%\"",
+        Unit::Count => "write a comparison and a number, as \"== 0\" or \">= 1000\"",
+        Unit::Seconds => "write a comparison and a duration, as \"<= 300ms\" or \"<= 3s + 500ms\"",
+    }
+}
+
+/// `>= 99.9%`, `<= 300ms`, `== 0`; sums and multiples too, so that a limit can follow a parameter:
+/// `<= ${startup} + 2.5s`, `>= 0.9 * ${startup}`.
+pub fn condition(text: &str, unit: Unit) -> Result<Threshold, String> {
+    let comparisons = [
+        ("<=", Comparison::LessOrEqual),
+        (">=", Comparison::GreaterOrEqual),
+        ("==", Comparison::Equal),
+        ("!=", Comparison::NotEqual),
+        ("<", Comparison::Less),
+        (">", Comparison::Greater),
+    ];
+    let text = text.trim();
+    let found = comparisons
+        .iter()
+        .find_map(|(sign, c)| Some((text.strip_prefix(sign)?, *c)));
+    let (rest, comparison) = found.ok_or(format!("\"{text}\" does not begin with a comparison"))?;
+    let value = sum(rest, unit).map_err(|what| format!("in \"{text}\", {what}"))?;
+    Ok(Threshold { comparison, value })
+}
+
+fn sum(text: &str, unit: Unit) -> Result<f64, String> {
+    let mut value = 0.0;
+    let mut sign = 1.0;
+    let mut term = vec![];
+    for word in text.split_whitespace().chain(["+"]) {
+        if word != "+" && word != "-" {
+            term.push(word);
+            continue;
+        }
+        value += sign * product(&term.join(" "), unit)?;
+        sign = if word == "-" { -1.0 } else { 1.0 };
+        term.clear();
+    }
+    Ok(value)
+}
+
+fn product(text: &str, unit: Unit) -> Result<f64, String> {
+    match text.split_once('*') {
+        Some((factor, quantity)) => {
+            let factor = factor.trim();
+            let factor: f64 = factor
+                .parse()
+                .map_err(|_| format!("\"{factor}\" is no number"))?;
+            Ok(factor * one(quantity.trim(), unit)?)
+        }
+        None => one(text, unit),
+    }
+}
+
+fn one(text: &str, unit: Unit) -> Result<f64, String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|n| n.is_finite());
+    match unit {
+        Unit::Count => number(text).ok_or(format!("\"{text}\" is no number")),
+        Unit::Seconds => duration(text).map(|d| d.as_secs_f64()),
+        Unit::Ratio => match (text.strip_suffix('%'), number(text)) {
+            // Shifted as text: 99.9 / 100 is not the number nearest to 0.999.
+            (Some(percent), _) => match number(&format!("{}e-2", percent.trim())) {
+                Some(n) if (0.0..=1.0).contains(&n) => Ok(n),
+                _ => Err(format!("\"{text}\" is not between 0% and 100%")),
+            },
+            (None, Some(ratio)) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+            (None, Some(_)) => Err(format!("\"{text}\" has no unit")),
+            (None, None) => Err(format!("\"{text}\" is no share")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_number_and_a_unit() {
+        let good = [
+            ("30s", 30_000_000),
+            ("1m30s", 90_000_000),
+            ("2.5s", 2_500_000),
+            ("300ms", 300_000),
+            ("0s", 0),
+            ("1h", 3_600_000_000),
+        ];
+        for (text, micros) in good {
+            assert_eq!(duration(text), Ok(Micros(micros)), "{text}");
+        }
+        assert_eq!(duration("30"), Err("\"30\" has no unit".into()));
+        for text in ["", "s", "30 sec", "30x", "-3s", "1.2.3s", "30s!", "1m30"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_per_something() {
+        assert_eq!(rate("200/s"), Ok(200.0));
+        assert_eq!(rate("90/m"), Ok(1.5));
+        assert_eq!(rate("200"), Err("\"200\" has no unit".into()));
+        assert_eq!(rate("0/s"), Err("\"0/s\" sends nothing".into()));
+        assert!(rate("x/s").is_err() && rate("2/d").is_err() && rate("-2/s").is_err());
+    }
+
+    #[test]
+    fn a_condition_has_the_unit_of_its_metric() {
+        let is = |text, unit| condition(text, unit).map(|t| (t.comparison, t.value));
+        assert_eq!(
+            is(">= 99.9%", Unit::Ratio),
+            Ok((Comparison::GreaterOrEqual, 0.999))
+        );
+        assert_eq!(is("== 100%", Unit::Ratio), Ok((Comparison::Equal, 1.0)));
+        assert_eq!(is("<0.5", Unit::Ratio), Ok((Comparison::Less, 0.5)));
+        assert_eq!(
+            is("<= 300ms", Unit::Seconds),
+            Ok((Comparison::LessOrEqual, 0.3))
+        );
+        assert_eq!(is("== 0", Unit::Count), Ok((Comparison::Equal, 0.0)));
+        assert!(
+            is(">= 99.9", Unit::Ratio)
+                .unwrap_err()
+                .contains("has no unit")
+        );
+        assert!(
+            is("<= 300", Unit::Seconds)
+                .unwrap_err()
+                .contains("has no unit")
+        );
+        assert!(
+            is("300ms", Unit::Seconds)
+                .unwrap_err()
+                .contains("comparison")
+        );
+        assert!(is("=> 3", Unit::Count).is_err() && is("<= 3s +", Unit::Seconds).is_err());
+    }
+
+    #[test]
+    fn a_limit_may_be_a_sum_or_a_multiple() {
+        let value = |text| condition(text, Unit::Seconds).unwrap().value;
+        assert_eq!(value("<= 3s + 2.5s"), 5.5);
+        assert_eq!(value(">= 0.9 * 20s"), 18.0);
+        assert_eq!(value("<= 3s - 500ms"), 2.5);
+    }
+}

@@ -1,0 +1,205 @@
+//! Requests and what their answers must be.
+use crate::object::Object;
+use crate::problem::Log;
+use crate::system::System;
+use crate::tree::{Kind, Node};
+use crate::words::ERROR_KINDS;
+use model::{Expected, Request};
+
+/// Where a request stands: what may be said of it there.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Within {
+    /// Sent over and over.
+    Load,
+    /// Sent once; its answer can be judged alone.
+    Step,
+}
+
+/// The requests of a load or a step, each with what is expected of its answer.
+pub fn read(
+    of: &Object,
+    within: Within,
+    system: Option<&System>,
+) -> Vec<(Request, Option<Expected>)> {
+    let requests = of.list("requests");
+    if requests.is_empty() && of.get("requests").is_some_and(|n| n.items().is_empty()) {
+        let node = of.get("requests").expect("it was just there");
+        of.log
+            .bad(node, "no request", "write at least one, with a url");
+    }
+    requests
+        .iter()
+        .filter_map(|r| one(r, within, system))
+        .collect()
+}
+
+fn one(r: &Object, within: Within, system: Option<&System>) -> Option<(Request, Option<Expected>)> {
+    let url = r.word("url");
+    if let Some((node, url)) = url {
+        check_url(node, url, system, r.log);
+    }
+    let (body, is_json) = body(r);
+    let default = if body.is_some() { "POST" } else { "GET" };
+    let method = r.text("method").unwrap_or(default).to_uppercase();
+    let mut headers: Vec<(String, String)> = r
+        .text_map("headers")
+        .iter()
+        .map(|(k, v)| (k.to_lowercase(), v.to_string()))
+        .collect();
+    if is_json && !headers.iter().any(|(name, _)| name == "content-type") {
+        headers.push(("content-type".into(), "application/json".into()));
+    }
+    match within {
+        Within::Load => r.refuses(&["expect"], "in a load: judge it with objectives"),
+        Within::Step => r.refuses(
+            &["key"],
+            "in requests that are sent once: write it in a load",
+        ),
+    }
+    if let Some((node, key)) = r.word("key").filter(|(_, key)| !key.contains("{{seq}}")) {
+        let message = format!("every request would write \"{key}\"");
+        r.log
+            .bad(node, message, "put {{seq}} into it, and into the body");
+    }
+    placeholders(r.node, r.log);
+    let expected = r.object("expect").map(|e| expected(&e));
+    let (_, url) = url?;
+    let request = Request {
+        name: r
+            .text("name")
+            .map_or_else(|| format!("{method} {}", path(url)), Into::into),
+        method,
+        url: url.into(),
+        headers,
+        body,
+        key: r.text("key").map(Into::into),
+        keep_body: within == Within::Step,
+    };
+    Some((request, expected))
+}
+
+/// The body as it is sent, and whether it was written as JSON.
+fn body(r: &Object) -> (Option<String>, bool) {
+    match r.get("body") {
+        None => (None, false),
+        Some(node) => match node.json() {
+            serde_json::Value::String(text) => (Some(text), false),
+            json => (Some(json.to_string()), true),
+        },
+    }
+}
+
+fn expected(e: &Object) -> Expected {
+    let status = e
+        .whole("status", 100, 599)
+        .and_then(|s| u16::try_from(s).ok());
+    let words = e.some_of("error");
+    let error: Vec<_> = ERROR_KINDS
+        .into_iter()
+        .filter(|k| words.contains(&k.word()))
+        .collect();
+    if !words.is_empty() {
+        e.refuses(
+            &["status", "bytes", "json", "location"],
+            "beside error: there is no answer",
+        );
+    }
+    let expected = Expected {
+        status,
+        error,
+        bytes: e.whole("bytes", 0, u64::MAX),
+        json: e.json("json"),
+        location: e.text("location").map(Into::into),
+        within: e.duration("within"),
+    };
+    if e.node.entries().is_empty() {
+        e.log.bad(
+            e.node,
+            "nothing is expected",
+            "write status, error, bytes, json, location or within",
+        );
+    }
+    expected
+}
+
+/// A URL must be one, and its host must be a Service of the system that has that port.
+pub fn check_url(node: &Node, url: &str, system: Option<&System>, log: &Log) {
+    let Some(rest) = url.strip_prefix("http://") else {
+        log.bad(
+            node,
+            format!("\"{url}\" is no URL of a service"),
+            "write http://service:port/path",
+        );
+        return;
+    };
+    let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+    let (host, port) = match authority.split_once(':') {
+        None => (authority, Some(80)),
+        Some((host, port)) => (host, port.parse().ok()),
+    };
+    let Some(port) = port.filter(|_| !host.is_empty()) else {
+        log.bad(
+            node,
+            format!("\"{url}\" is no URL of a service"),
+            "write http://service:port/path",
+        );
+        return;
+    };
+    if let Some(system) = system {
+        check_service(node, host, port, system, log);
+    }
+}
+
+fn check_service(node: &Node, host: &str, port: u16, system: &System, log: &Log) {
+    let (name, domain) = host.split_once('.').unwrap_or((host, ""));
+    let inside = domain.is_empty() || domain.split('.').next() == Some(system.namespace.as_str());
+    if !inside {
+        return; // a host elsewhere: nothing here can know it
+    }
+    system.must_have("Service", name, node, log);
+    let Some(service) = system.object("Service", name) else {
+        return;
+    };
+    let ports = service["spec"]["ports"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let numbers: Vec<u64> = ports.iter().filter_map(|p| p["port"].as_u64()).collect();
+    if !numbers.contains(&port.into()) {
+        let has: Vec<String> = numbers.iter().map(u64::to_string).collect();
+        log.bad(
+            node,
+            format!("service {name} has no port {port}"),
+            format!("it has {}", has.join(", ")),
+        );
+    }
+}
+
+fn path(url: &str) -> &str {
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    rest.find('/').map_or("/", |slash| &rest[slash..])
+}
+
+/// `{{seq}}` is the only placeholder there is.
+fn placeholders(node: &Node, log: &Log) {
+    match &node.kind {
+        Kind::List(items) => items.iter().for_each(|n| placeholders(n, log)),
+        Kind::Map(entries) => entries.iter().for_each(|e| placeholders(&e.node, log)),
+        Kind::Scalar(s) => {
+            let unknown = s
+                .text
+                .split("{{")
+                .skip(1)
+                .find(|rest| !rest.starts_with("seq}}"));
+            if let Some(rest) = unknown {
+                let word = rest.split("}}").next().unwrap_or(rest);
+                let message = format!("no such placeholder: {{{{{word}}}}}");
+                log.bad(
+                    node,
+                    message,
+                    "there is {{seq}}, a number that no other request has",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! A scenario: a file that was read without a mistake, from which plans are made.
+use crate::object::Object;
+use crate::overlay;
+use crate::params::{self, Overrides};
+use crate::problem::{Log, Problem, Problems};
+use crate::system::{Read, System};
+use crate::tree::Node;
+use crate::words::{API_VERSION, SCENARIO};
+use crate::{check, documented, method};
+use model::{Action, Fault, FaultKind, Micros, Mutant, Plan, Profile, Step};
+use std::collections::BTreeMap;
+
+/// How long a system may take to become ready where the file says nothing.
+const READY_TIMEOUT: Micros = Micros::from_secs(180);
+/// What a run may take beyond the sum of what its steps may take: applying, recovering, draining.
+const RUN_GRACE: Micros = Micros::from_secs(60);
+/// The seed where neither the file nor the command line has one.
+const SEED: u64 = 1;
+/// The arm of a scenario that names none.
+const MAIN: &str = "main";
+
+/// A scenario file, free of mistakes as far as that can be seen without its manifests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// The file as it was named to [`parse`].
+    pub file: String,
+    /// `metadata.name`, e.g. `mybnb/zero-downtime`.
+    pub name: String,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `spec.hypothesis`.
+    pub hypothesis: String,
+    /// Its arms in the order in which they run.
+    pub arms: Vec<Arm>,
+    spec: Node,
+}
+
+/// An arm of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arm {
+    /// Its name; `main` where the scenario names none.
+    pub name: String,
+    /// What shall hold in it.
+    pub hypothesis: String,
+    /// Ids of the recorded experiments that it replays.
+    pub documented: Vec<String>,
+}
+
+/// Reads a scenario file. The error is everything that is wrong with it, in every arm and profile and with the mechanism
+/// switched off; only what takes the manifests to see (unknown services, patches that hit nothing) is left to
+/// [`Scenario::plans`]. `file` is what messages call it, and where relative paths begin.
+pub fn parse(file: &str, text: &str) -> Result<Scenario, Problems> {
+    let (scenario, problems) = read(file, text);
+    match scenario {
+        Some(scenario) if problems.is_empty() => Ok(scenario),
+        _ => Err(Problems::sorted(problems)),
+    }
+}
+
+/// Reads a scenario file and the manifests, and says everything that is wrong at once.
+pub fn validate(file: &str, text: &str, files: &Read) -> Result<Scenario, Problems> {
+    let (scenario, mut problems) = read(file, text);
+    if let Some(scenario) = &scenario {
+        let none = Overrides::new();
+        problems.extend(scenario.all_variants(Some(files), &none));
+    }
+    match scenario {
+        Some(scenario) if problems.is_empty() => Ok(scenario),
+        _ => Err(Problems::sorted(problems)),
+    }
+}
+
+/// As much of a scenario as can be read, and all that is wrong.
+fn read(file: &str, text: &str) -> (Option<Scenario>, Vec<Problem>) {
+    let (root, mut problems) = Node::parse(file, text);
+    let log = Log::new(file);
+    let Some(root) = root else {
+        if problems.is_empty() {
+            let empty = Problem::new(file, Default::default(), "", "the file is empty");
+            problems.push(empty.way_out(format!(
+                "begin with apiVersion: {API_VERSION} and kind: Scenario"
+            )));
+        }
+        return (None, problems);
+    };
+    let scenario = scenario(&root, &log);
+    if let Some(scenario) = &scenario {
+        params::unused(&scenario.spec, &log);
+        problems.extend(scenario.all_variants(None, &Overrides::new()));
+    }
+    problems.extend(log.into_problems());
+    (scenario, problems)
+}
+
+fn scenario(root: &Node, log: &Log) -> Option<Scenario> {
+    let s = Object::new(root, &SCENARIO, log)?;
+    s.one_of("apiVersion");
+    s.one_of("kind");
+    let metadata = s.object("metadata")?;
+    if let Some((node, name)) = metadata.word("name").filter(|(_, n)| !is_name(n)) {
+        let message = format!("\"{name}\" is no name");
+        log.bad(
+            node,
+            message,
+            "write small letters, digits and hyphens, as mybnb/zero-downtime",
+        );
+    }
+    let labels = metadata.text_map("labels");
+    let spec = s.object("spec")?;
+    let arms = arms(&spec);
+    let first = arms.first().map(|a| a.hypothesis.clone());
+    Some(Scenario {
+        file: log.file().into(),
+        name: metadata.text("name").unwrap_or_default().into(),
+        labels: labels
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .collect(),
+        hypothesis: spec
+            .text("hypothesis")
+            .map(String::from)
+            .or(first)
+            .unwrap_or_default(),
+        arms,
+        spec: spec.node.clone(),
+    })
+}
+
+/// What can be part of a Kubernetes name, with slashes between.
+fn is_name(name: &str) -> bool {
+    let part = |p: &str| {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !p.is_empty() && p.chars().all(allowed) && !p.starts_with('-') && !p.ends_with('-')
+    };
+    name.split('/').all(part)
+}
+
+fn arms(spec: &Object) -> Vec<Arm> {
+    let ids = |o: &Object| {
+        let list = o.list("documented").into_iter();
+        list.filter_map(|d| Some(d.text("id")?.to_string()))
+            .collect::<Vec<_>>()
+    };
+    let hypothesis = spec.text("hypothesis").unwrap_or_default();
+    let common = ids(spec);
+    let arm = |(name, o): &(&str, Object)| {
+        let mut documented = common.clone();
+        documented.extend(ids(o).into_iter().filter(|id| !common.contains(id)));
+        Arm {
+            name: (*name).into(),
+            hypothesis: o.text("hypothesis").unwrap_or(hypothesis).into(),
+            documented,
+        }
+    };
+    let named: Vec<Arm> = spec.map("arms").iter().map(arm).collect();
+    match spec.get("arms") {
+        Some(_) => named,
+        None => vec![Arm {
+            name: MAIN.into(),
+            hypothesis: hypothesis.into(),
+            documented: common,
+        }],
+    }
+}
+
+/// One arm in one profile, as it is or as a mutant.
+#[derive(Clone, Copy)]
+struct Variant<'v> {
+    arm: &'v str,
+    profile: Profile,
+    mutant: Option<Mutant>,
+    overrides: &'v Overrides,
+}
+
+impl Scenario {
+    /// One plan for each arm, in the order of the file. `seed` wins over the file's, `overrides` (params by name) too.
+    /// `files` is given paths relative to where the path of the scenario file begins.
+    pub fn plans(
+        &self,
+        profile: Profile,
+        seed: Option<u64>,
+        mutant: Option<Mutant>,
+        overrides: &Overrides,
+        files: &Read,
+    ) -> Result<Vec<Plan>, Problems> {
+        let log = Log::new(&self.file);
+        let mut plans = vec![];
+        for arm in &self.arms {
+            let variant = Variant {
+                arm: &arm.name,
+                profile,
+                mutant,
+                overrides,
+            };
+            plans.extend(self.plan(variant, seed, Some(files), &log));
+        }
+        let problems = Problems::sorted(log.into_problems());
+        match problems.0.is_empty() {
+            true => Ok(plans),
+            false => Err(problems),
+        }
+    }
+
+    /// What is wrong with any of its plans.
+    fn all_variants(&self, files: Option<&Read>, overrides: &Overrides) -> Vec<Problem> {
+        let log = Log::new(&self.file);
+        for arm in &self.arms {
+            let off = self.mechanism_off(&arm.name).map(|_| Mutant::MechanismOff);
+            for (profile, mutant) in [
+                (Profile::Quick, None),
+                (Profile::Documented, None),
+                (Profile::Quick, off),
+                (Profile::Documented, off),
+            ] {
+                let variant = Variant {
+                    arm: &arm.name,
+                    profile,
+                    mutant,
+                    overrides,
+                };
+                self.plan(variant, None, files, &log);
+            }
+        }
+        log.into_problems()
+    }
+
+    fn mechanism_off(&self, arm: &str) -> Option<&Node> {
+        let of_arm = self
+            .spec
+            .get("arms")
+            .and_then(|a| a.get(arm))
+            .and_then(|a| a.get("mechanismOff"));
+        of_arm.or_else(|| self.spec.get("mechanismOff"))
+    }
+
+    /// The spec of a variant, its overlays laid on and its params filled in; with the params.
+    fn resolved(&self, variant: Variant, log: &Log) -> (Node, params::Params) {
+        let mut spec = overlay::without(&self.spec, &["arms", "mechanismOff"]);
+        if let Some(arm) = self.spec.get("arms").and_then(|a| a.get(variant.arm)) {
+            overlay::lay(&mut spec, &overlay::without(arm, &["mechanismOff"]));
+        }
+        if variant.mutant == Some(Mutant::MechanismOff) {
+            match self.mechanism_off(variant.arm) {
+                Some(off) => overlay::lay(&mut spec, off),
+                None => {
+                    let message = format!(
+                        "arm {} does not say how its mechanism is switched off",
+                        variant.arm
+                    );
+                    log.bad(
+                        &self.spec,
+                        message,
+                        "write mechanismOff, an overlay with which the scenario must fail",
+                    );
+                }
+            }
+        }
+        let params = params::choose(spec.get("params"), variant.profile, variant.overrides, log);
+        let mut spec = overlay::without(&spec, &["params"]);
+        params::fill(&mut spec, &params, log);
+        (spec, params)
+    }
+
+    fn plan(
+        &self,
+        variant: Variant,
+        seed: Option<u64>,
+        files: Option<&Read>,
+        log: &Log,
+    ) -> Option<Plan> {
+        let (node, params) = self.resolved(variant, log);
+        let spec = Object::new(&node, &crate::words::SPEC, log)?;
+        let items = spec.list("method");
+        let system = files.map(|files| System::load(&spec, &items, files));
+        let method = method::read(&spec, &items, system.as_ref());
+        let checks = check::read(&spec, &method, system.as_ref());
+        let documented = documented::read(&spec, &method.heads);
+        let ready_timeout = spec.duration("readyTimeout").unwrap_or(READY_TIMEOUT);
+        let steps_timeout: Micros = method.steps.iter().map(|s| s.timeout).sum();
+        let deadline = ready_timeout + steps_timeout + RUN_GRACE;
+        let seed = seed.or(spec.whole("seed", 0, u64::MAX)).unwrap_or(SEED);
+        let wanted_deadline = spec.duration("deadline");
+        if spec.texts("manifests").is_empty() && spec.get("manifests").is_some() {
+            log.bad(
+                &node,
+                "no manifest: there would be no system",
+                "name the files with its objects",
+            );
+        }
+        let namespace = spec.object("target").and_then(|t| t.text("namespace"));
+        let mut plan = Plan {
+            scenario: self.name.clone(),
+            arm: variant.arm.into(),
+            hypothesis: spec.text("hypothesis")?.into(),
+            profile: variant.profile,
+            mutant: variant.mutant,
+            seed,
+            params: params
+                .iter()
+                .map(|(name, n)| (name.clone(), params::written(n)))
+                .collect(),
+            namespace: namespace?.into(),
+            manifests: system.map(|s| s.manifests).unwrap_or_default(),
+            ready_timeout,
+            steps: method.steps,
+            checks,
+            documented,
+            deadline: wanted_deadline.unwrap_or(deadline),
+        };
+        if variant.mutant == Some(Mutant::NoFault) {
+            plan.steps = without_faults(plan.steps);
+        }
+        Some(plan)
+    }
+}
+
+/// Every fault replaced by nothing. Where there is none, nothing is done at all, so that nothing can be shown.
+fn without_faults(mut steps: Vec<Step>) -> Vec<Step> {
+    let mut faults = 0;
+    for step in &mut steps {
+        if let Action::Fault { fault } = &mut step.action {
+            faults += 1;
+            let instead_of = Box::new(fault.kind.clone());
+            *fault = Fault {
+                kind: FaultKind::None { instead_of },
+            };
+        }
+    }
+    match faults {
+        0 => vec![],
+        _ => steps,
+    }
+}

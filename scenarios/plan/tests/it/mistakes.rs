@@ -1,0 +1,227 @@
+//! Files full of mistakes: all of them are told at once, each with its line and the way out.
+use crate::{files, service};
+use plan::{parse, validate};
+
+fn told(text: &str) -> Vec<String> {
+    match parse("a.yaml", text) {
+        Ok(scenario) => panic!("no problem found: {scenario:?}"),
+        Err(problems) => problems.0.iter().map(ToString::to_string).collect(),
+    }
+}
+
+const HEAD: &str = "apiVersion: brownout/v1alpha1
+kind: Scenario
+metadata: { name: shop/x }
+spec:
+  hypothesis: It holds.
+  target: { namespace: shop }
+  manifests: [m/a.yaml]
+";
+
+#[test]
+fn every_typo_of_a_file_is_told_with_its_line() {
+    let text = format!(
+        "{HEAD}  load:
+    profile: seige
+    users: \"2\"
+    duratoin: 30s
+    duration: 30
+    requests:
+      - url: http://a:8080/
+        metod: GET
+        expect: {{ status: 200 }}
+  method:
+    - name: one
+      at: 2 sec
+      fault: {{ type: servce-down, service: a }}
+    - name: one
+      after: twoo
+      undo: onne
+  objectives:
+    - {{ metric: availabilty, successCondition: \">= 99%\" }}
+    - {{ metric: latency.p99, successCondition: \"<= 300\" }}
+    - {{ metric: errors, successCondition: 0 }}
+  invariants:
+    - {{ type: no-duplicates }}
+"
+    );
+    assert_eq!(
+        told(&text),
+        [
+            "a.yaml:9:14: spec.load.profile: no such profile: \"seige\"; did you mean siege?",
+            "a.yaml:10:12: spec.load.users: \"2\" is no whole number from 1 on; write a number from 1 on, without quotes",
+            "a.yaml:11:5: spec.load.duratoin: no such field in a load; did you mean duration?",
+            "a.yaml:12:15: spec.load.duration: \"30\" has no unit; write 30s, 5m or 1h",
+            "a.yaml:15:9: spec.load.requests[0].metod: no such field in a request; did you mean method?",
+            "a.yaml:16:17: spec.load.requests[0].expect: expect means nothing in a load: judge it with objectives; leave it out",
+            "a.yaml:19:11: spec.method[0].at: \"2 sec\" is no duration; write 30s, 5m or 1h",
+            "a.yaml:20:22: spec.method[0].fault.type: no such type: \"servce-down\"; did you mean service-down?",
+            "a.yaml:21:13: spec.method[1].name: two steps are named \"one\"; give one another name",
+            "a.yaml:22:14: spec.method[1].after: no such step: \"twoo\"; there is load, one",
+            "a.yaml:23:13: spec.method[1].undo: no such step: \"onne\"; did you mean one?",
+            "a.yaml:25:17: spec.objectives[0].metric: no such metric: \"availabilty\"; did you mean availability?",
+            "a.yaml:26:48: spec.objectives[1].successCondition: in \"<= 300\", \"300\" has no unit; write a comparison and a duration, as \"<= 300ms\" or \"<= 3s + 500ms\"",
+            "a.yaml:27:43: spec.objectives[2].successCondition: 0 is no text; write \"0\"",
+            "a.yaml:29:7: spec.invariants[0]: this needs a step with a collect; add one to the method, with collect:",
+        ]
+    );
+}
+
+#[test]
+fn what_only_the_manifests_can_tell_is_told_together_with_the_rest() {
+    let text = format!(
+        "{HEAD}  readyTimeout: 3
+  load: {{ rate: 2/s, duration: 3s, requests: [{{ url: \"http://auht:8080/\" }}, {{ url: \"http://auth:80/\" }}] }}
+  patches:
+    - {{ kind: Deployment, name: rooom, env: {{ A: b }} }}
+  method:
+    - {{ name: x, at: 1s, fault: {{ type: service-down, service: alarm }} }}
+    - {{ name: y, fault: {{ type: rollout, deployment: auth, manifest: m/auth.yaml }} }}
+    - {{ name: z, fault: {{ type: rollout, deployment: auth, manifest: m/none.yaml }} }}
+  objectives:
+    - {{ type: endpoints-never-empty, service: rom }}
+"
+    )
+    .replace("[m/a.yaml]", "[m/auth.yaml, m/room.yaml]");
+    let (auth, room) = (service("auth"), service("room"));
+    let all = [("m/auth.yaml", auth.as_str()), ("m/room.yaml", &room)];
+    let problems = validate("a.yaml", &text, &files(&all)).unwrap_err();
+    let told: Vec<String> = problems.0.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "a.yaml:8:17: spec.readyTimeout: \"3\" has no unit; write 30s, 5m or 1h",
+            "a.yaml:9:54: spec.load.requests[0].url: no such service: \"auht\"; did you mean auth? shop has auth, room",
+            "a.yaml:9:84: spec.load.requests[1].url: service auth has no port 80; it has 8080",
+            "a.yaml:11:7: spec.patches[0]: no such object in the manifests: Deployment/rooom; did you mean Deployment/room?",
+            "a.yaml:13:64: spec.method[0].fault.service: no such service: \"alarm\"; shop has auth, room",
+            "a.yaml:14:70: spec.method[1].fault.manifest: this is the pod template that already runs: nothing would be replaced; change it with a patch, e.g. of an annotation of the template",
+            "a.yaml:15:70: spec.method[2].fault.manifest: cannot read m/none.yaml: entity not found; paths are relative to the scenario file",
+            "a.yaml:17:47: spec.objectives[0].service: no such service: \"rom\"; did you mean room? shop has auth, room",
+        ]
+    );
+}
+
+#[test]
+fn what_is_missing_and_what_contradicts_is_told() {
+    let text = "apiVersion: brownout/v1
+kind: Experiment
+metadata: { name: My Shop }
+spec:
+  target: shop
+  manifests: []
+  params: { a: { quick: 1 }, unused: 2 }
+  seed: -1
+  load:
+    rate: ${rte}
+    duration: ${a}
+    requests: [{ name: x, key: same, body: 'n {{sec}}' }, { url: 'https://b/' }]
+  method:
+    - { name: idle }
+    - { name: both, undo: idle, requests: [] }
+    - { name: later, at: 1s, after: idle, fault: { type: rollout, service: x } }
+  objectives:
+    - { metric: errors, type: replacement-inside, deployment: x }
+    - { metric: errors }
+  invariants: { type: no-duplicates }
+  documented: [{ id: x, siege: { transactions: 1.5 } }]
+";
+    assert_eq!(
+        told(text),
+        [
+            "a.yaml:1:13: apiVersion: no such apiVersion: \"brownout/v1\"; there is brownout/v1alpha1",
+            "a.yaml:2:7: kind: no such kind: \"Experiment\"; there is Scenario",
+            "a.yaml:3:19: metadata.name: \"My Shop\" is no name; write small letters, digits and hyphens, as mybnb/zero-downtime",
+            "a.yaml:5:3: spec: hypothesis is missing; what shall hold, in a sentence a reader understands without this file",
+            "a.yaml:5:3: spec: no manifest: there would be no system; name the files with its objects",
+            "a.yaml:5:11: spec.target: \"shop\" is no target; write a map with namespace",
+            "a.yaml:7:16: spec.params.a: documented is missing; in the documented profile",
+            "a.yaml:7:25: spec.params.a.quick: \"1\" has no unit; write 30s, 5m or 1h",
+            "a.yaml:7:30: spec.params.unused: nothing uses this param; write ${unused} where it belongs, or leave it out",
+            "a.yaml:8:9: spec.seed: -1 is no whole number from 0 on; write a number from 0 on, without quotes",
+            "a.yaml:10:11: spec.load.rate: no such param: ${rte}; there is a, unused",
+            "a.yaml:12:16: spec.load.requests[0]: url is missing; with the name of a Service, e.g. http://room:8080/rooms",
+            "a.yaml:12:32: spec.load.requests[0].key: every request would write \"same\"; put {{seq}} into it, and into the body",
+            "a.yaml:12:44: spec.load.requests[0].body: no such placeholder: {{sec}}; there is {{seq}}, a number that no other request has",
+            "a.yaml:12:66: spec.load.requests[1].url: \"https://b/\" is no URL of a service; write http://service:port/path",
+            "a.yaml:14:7: spec.method[0]: this step does nothing; write one of load, fault, undo, requests, collect",
+            "a.yaml:15:7: spec.method[1]: this step does two things: undo and requests; make two steps of it",
+            "a.yaml:16:37: spec.method[2].after: after means nothing beside at: it counts from the first request of a load; leave it out",
+            "a.yaml:16:50: spec.method[2].fault: a rollout needs deployment; the name of the Deployment",
+            "a.yaml:16:50: spec.method[2].fault: a rollout needs manifest; the file that is applied, relative to this file",
+            "a.yaml:16:76: spec.method[2].fault.service: service means nothing in a rollout; leave it out",
+            "a.yaml:18:17: spec.objectives[0].metric: metric means nothing beside a type; leave it out",
+            "a.yaml:19:7: spec.objectives[1]: an objective needs successCondition; what must hold of it, e.g. \">= 99.9%\", \"<= 300ms\", \"== 0\", \"<= ${startup} + 2s\"",
+            "a.yaml:20:15: spec.invariants: a map is no list; write a list: \"- \" before each invariant",
+            "a.yaml:21:16: spec.documented[0]: claim is missing; what was claimed or printed, in a sentence",
+            "a.yaml:21:32: spec.documented[0].siege: availability, elapsed, dataTransferred, responseTime, transactionRate, throughput, concurrency, successful, failed, longest, shortest are missing; a siege has all of them",
+            "a.yaml:21:48: spec.documented[0].siege.transactions: 1.5 is no whole number from 0 on; write a number from 0 on, without quotes",
+        ]
+    );
+}
+
+#[test]
+fn steps_that_wait_for_each_other_are_told_and_an_undo_that_may_come_too_early() {
+    let text = format!(
+        "{HEAD}  load: {{ rate: 2/s, duration: 3s, requests: [{{ url: \"http://a:8080/\" }}] }}
+  method:
+    - {{ name: a, after: c, requests: [{{ url: \"http://a:8080/\", expect: {{ status: 200 }} }}] }}
+    - {{ name: b, requests: [{{ url: \"http://a:8080/\" }}] }}
+    - {{ name: c, requests: [{{ url: \"http://a:8080/\" }}] }}
+    - {{ name: down, at: 1s, fault: {{ type: service-down, service: a }} }}
+    - {{ name: up, after: load, undo: down }}
+    - {{ name: self, after: self, undo: a }}
+"
+    );
+    assert_eq!(
+        told(&text),
+        [
+            "a.yaml:10:15: spec.method[0].name: step \"a\" waits for c and b, and that for it; change one of their after or at",
+            "a.yaml:11:15: spec.method[1].name: step \"b\" waits for a and c, and that for it; change one of their after or at",
+            "a.yaml:12:15: spec.method[2].name: step \"c\" waits for b and a, and that for it; change one of their after or at",
+            "a.yaml:14:15: spec.method[4].name: \"up\" may begin before \"down\", which it undoes; write after: down",
+            "a.yaml:15:15: spec.method[5].name: step \"self\" waits for itself; change one of their after or at",
+            "a.yaml:15:40: spec.method[5].undo: step \"a\" is of another kind; there is down",
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_yaml_and_what_is_written_twice_is_told_with_the_rest_of_the_file() {
+    let text = format!("{HEAD}  seed: 1\n  seed: 2\n  method: [{{ name: a, nmae: b }}]\n");
+    assert_eq!(
+        told(&text),
+        [
+            "a.yaml:9:3: \"seed\" is written twice; first in line 8; keep one of them",
+            "a.yaml:10:12: spec.method[0]: this step does nothing; write one of load, fault, undo, requests, collect",
+            "a.yaml:10:23: spec.method[0].nmae: no such field in a step; did you mean name?",
+        ]
+    );
+    assert_eq!(
+        told("a: [\n"),
+        [
+            "a.yaml:1:4: this is not YAML: unclosed bracket '['; check indentation, quotes and brackets here and in the line before"
+        ]
+    );
+    assert_eq!(
+        told(""),
+        ["a.yaml: the file is empty; begin with apiVersion: brownout/v1alpha1 and kind: Scenario"]
+    );
+}
+
+#[test]
+fn a_manifest_that_is_not_yaml_is_told_with_its_own_line() {
+    let text = format!(
+        "{HEAD}  method: [{{ name: a, requests: [{{ url: \"http://a:8080/\", expect: {{ status: 200 }} }}] }}]\n"
+    );
+    let problems = validate(
+        "s/a.yaml",
+        &text,
+        &files(&[("s/m/a.yaml", "kind: Service\nmetadata: { name: [a\n")]),
+    )
+    .unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "s/m/a.yaml:2:19: this is not YAML: unclosed bracket '[' at line 2, column 19; mend the manifest"
+    );
+}

@@ -1,0 +1,284 @@
+//! What a plan says of a scenario.
+use crate::{files, service};
+use model::{
+    Action, CheckKind, Connection, FaultKind, LoadModel, Micros, Mutant, Plan, Profile, Start,
+};
+use plan::{Overrides, Problems, Scenario, parse};
+use serde_json::json;
+
+const CONFIG: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: config }\ndata: { DELAY: 1s, B: b }\n";
+
+const SCENARIO: &str = "
+apiVersion: brownout/v1alpha1
+kind: Scenario
+metadata: { name: shop/outage, labels: { tier: ci } }
+spec:
+  hypothesis: Orders are taken while mail is away.
+  params:
+    rate: { quick: 10/s, documented: 200/s }
+    delay: 2s
+  target: { namespace: shop }
+  manifests: [m/config.yaml, m/orders.yaml, m/mail.yaml]
+  patches:
+    - { kind: ConfigMap, name: config, merge: { data: { DELAY: \"${delay}\", B: null } } }
+  method:
+    - name: away
+      fault: { type: service-down, service: mail, gracePeriodSeconds: 0 }
+    - name: ask
+      requests:
+        - url: http://mail:8080/mails
+          expect: { error: [dns, connectionRefused] }
+    - name: order
+      load:
+        rate: ${rate}
+        duration: 6s
+        requests:
+          - url: http://orders:8080/orders
+            body: { item: 'book {{seq}}', count: 1 }
+            key: book {{seq}}
+    - { name: back, after: order, delay: 1s, undo: away }
+    - name: mails
+      collect: { url: http://mail:8080/mails, collection: mails, field: item }
+  objectives:
+    - { metric: availability, successCondition: '>= 99.9%' }
+    - { metric: latency.p99, successCondition: '<= 300ms', severity: warn, step: order }
+  invariants:
+    - { type: no-lost-acked-writes, atLeast: 50 }
+  mechanismOff:
+    patches: [{ kind: Deployment, name: mail, env: { A: '2', GROUP: none } }]
+";
+
+fn plans(
+    text: &str,
+    profile: Profile,
+    mutant: Option<Mutant>,
+    overrides: &Overrides,
+) -> Result<Vec<Plan>, Problems> {
+    let (orders, mail) = (service("orders"), service("mail"));
+    let all = [
+        ("m/config.yaml", CONFIG),
+        ("m/orders.yaml", &orders),
+        ("m/mail.yaml", &mail),
+    ];
+    let scenario: Scenario = parse("a.yaml", text)?;
+    scenario.plans(profile, None, mutant, overrides, &files(&all))
+}
+
+fn one(profile: Profile, mutant: Option<Mutant>) -> Plan {
+    let mut plans =
+        plans(SCENARIO, profile, mutant, &Overrides::new()).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(plans.len(), 1);
+    plans.remove(0)
+}
+
+fn after(steps: &[&str], delay: Micros) -> Start {
+    Start::After {
+        steps: steps.iter().map(ToString::to_string).collect(),
+        delay,
+    }
+}
+
+#[test]
+fn steps_follow_each_other_unless_they_say_otherwise() {
+    let plan = one(Profile::Quick, None);
+    let starts: Vec<(&str, &Start)> = plan
+        .steps
+        .iter()
+        .map(|s| (s.name.as_str(), &s.start))
+        .collect();
+    assert_eq!(
+        starts,
+        [
+            ("away", &after(&[], Micros::ZERO)),
+            ("ask", &after(&["away"], Micros::ZERO)),
+            ("order", &after(&["ask"], Micros::ZERO)),
+            ("back", &after(&["order"], Micros::from_secs(1))),
+            ("mails", &after(&["back"], Micros::ZERO)),
+        ]
+    );
+}
+
+#[test]
+fn a_plan_has_nothing_left_to_decide() {
+    let plan = one(Profile::Documented, None);
+    assert_eq!(
+        (plan.arm.as_str(), plan.seed, plan.namespace.as_str()),
+        ("main", 1, "shop")
+    );
+    assert_eq!(plan.params["rate"], "200/s");
+    let (_, load) = plan.loads().next().unwrap();
+    let LoadModel::Open {
+        stages,
+        in_flight_max,
+    } = &load.model
+    else {
+        panic!("{:?}", load.model);
+    };
+    assert_eq!(
+        (stages[0].rate, stages[0].duration, *in_flight_max),
+        (200.0, Micros::from_secs(6), 1000)
+    );
+    assert_eq!(
+        (load.connection, load.timeout),
+        (Connection::Reused, Micros::from_secs(30))
+    );
+    let request = &load.requests[0];
+    assert_eq!(
+        (request.name.as_str(), request.method.as_str()),
+        ("POST /orders", "POST")
+    );
+    assert_eq!(
+        request.body.as_deref(),
+        Some(r#"{"item":"book {{seq}}","count":1}"#)
+    );
+    assert_eq!(
+        request.headers,
+        [("content-type".to_string(), "application/json".to_string())]
+    );
+    assert_eq!(plan.step("order").unwrap().timeout, Micros::from_secs(66));
+    assert_eq!(
+        plan.deadline,
+        Micros::from_secs(180 + 180 + 60 + 66 + 180 + 60 + 60)
+    );
+}
+
+#[test]
+fn patches_are_applied_before_the_plan_is_written() {
+    let plan = one(Profile::Quick, None);
+    assert_eq!(plan.manifests[0].file, "m/config.yaml");
+    assert_eq!(plan.manifests[0].objects[0]["data"], json!({"DELAY": "2s"}));
+    let off = one(Profile::Quick, Some(Mutant::MechanismOff));
+    let env = off.manifests[2].objects[0].pointer("/spec/template/spec/containers/0/env");
+    assert_eq!(
+        env,
+        Some(&json!([{"name": "A", "value": "2"}, {"name": "GROUP", "value": "none"}]))
+    );
+}
+
+#[test]
+fn checks_are_those_of_the_answers_then_objectives_then_invariants() {
+    let plan = one(Profile::Quick, None);
+    let names: Vec<&str> = plan.checks.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["ask", "availability", "latency.p99", "no-lost-acked-writes"]
+    );
+    let kind = &plan.checks[3].kind;
+    let wanted = CheckKind::NoLostAckedWrites {
+        load: "order".into(),
+        collect: "mails".into(),
+        at_least: 50,
+    };
+    assert_eq!(*kind, wanted);
+}
+
+#[test]
+fn without_its_fault_a_plan_does_everything_else() {
+    let plan = one(Profile::Quick, Some(Mutant::NoFault));
+    assert_eq!(plan.mutant, Some(Mutant::NoFault));
+    assert_eq!(plan.steps.len(), 5);
+    let (_, fault) = plan.faults().next().unwrap();
+    assert!(matches!(fault.kind, FaultKind::None { .. }));
+    assert_eq!(fault.kind.target(), "mail");
+}
+
+#[test]
+fn without_a_fault_to_leave_out_nothing_is_done() {
+    let text = SCENARIO.replace(
+        "fault: { type: service-down, service: mail, gracePeriodSeconds: 0 }",
+        "requests: [{ url: 'http://mail:8080/' }]",
+    );
+    let text = text.replace(
+        "    - { name: back, after: order, delay: 1s, undo: away }\n",
+        "",
+    );
+    let plans = plans(
+        &text,
+        Profile::Quick,
+        Some(Mutant::NoFault),
+        &Overrides::new(),
+    )
+    .unwrap();
+    assert_eq!((plans[0].steps.len(), plans[0].checks.len()), (0, 4));
+}
+
+#[test]
+fn the_command_line_wins_over_the_file() {
+    let overrides = Overrides::from([("rate".to_string(), "7/s".to_string())]);
+    let plan = plans(SCENARIO, Profile::Quick, None, &overrides)
+        .unwrap()
+        .remove(0);
+    let (_, load) = plan.loads().next().unwrap();
+    assert_eq!(load.planned_requests(), Some(42));
+    let overrides = Overrides::from([("rate".to_string(), "7".to_string())]);
+    let problems = plans(SCENARIO, Profile::Quick, None, &overrides).unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "a.yaml: --set rate: \"7\" has no unit; write 200/s or 6000/m"
+    );
+}
+
+#[test]
+fn arms_are_plans_in_the_order_of_the_file() {
+    let arms = "
+  arms:
+    slow: { hypothesis: Slow., params: { rate: 1/s } }
+    again:
+      method: [{ name: ask, requests: [{ url: 'http://orders:8080/orders' }] }, { name: more, at: 2s, requests: [{ url: 'http://mail:8080/' }] }]
+      documented: [{ id: shop/x, claim: It was so. }]
+";
+    let text = format!("{SCENARIO}{arms}");
+    let scenario = parse("a.yaml", &text).unwrap_or_else(|p| panic!("{p}"));
+    let told: Vec<_> = scenario
+        .arms
+        .iter()
+        .map(|a| (a.name.as_str(), a.hypothesis.as_str(), a.documented.len()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("slow", "Slow.", 0),
+            ("again", "Orders are taken while mail is away.", 1)
+        ]
+    );
+    let plans = plans(&text, Profile::Quick, None, &Overrides::new()).unwrap();
+    let steps = |plan: &Plan| {
+        plan.steps
+            .iter()
+            .map(|s| s.name.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(steps(&plans[0]), ["away", "ask", "order", "back", "mails"]);
+    assert_eq!(
+        steps(&plans[1]),
+        ["away", "ask", "order", "back", "mails", "more"]
+    );
+    assert_eq!(
+        (
+            plans[0].params["rate"].as_str(),
+            plans[1].params["rate"].as_str()
+        ),
+        ("1/s", "10/s")
+    );
+}
+
+#[test]
+fn at_counts_from_the_first_request_of_the_only_load() {
+    let text = SCENARIO.replace(
+        "{ name: back, after: order, delay: 1s, undo: away }",
+        "{ name: back, at: 2s, undo: away }",
+    );
+    let plan = plans(&text, Profile::Quick, None, &Overrides::new())
+        .unwrap()
+        .remove(0);
+    let wanted = Start::During {
+        load: "order".into(),
+        at: Micros::from_secs(2),
+    };
+    assert_eq!(plan.step("back").unwrap().start, wanted);
+    assert!(matches!(
+        plan.step("back").unwrap().action,
+        Action::Undo { .. }
+    ));
+}
