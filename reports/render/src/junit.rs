@@ -1,0 +1,66 @@
+//! junit.xml: a case for each condition and objective, so that a CI server shows which one broke and since when.
+use model::{ArmReport, Finding, Report, Severity, Verdict};
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+use std::time::Duration;
+
+/// The report as JUnit XML: a suite for each arm. Inconclusive is an error, fail is a failure; what does not count succeeds and
+/// says its warning in `system-out`.
+pub fn junit(report: &Report) -> String {
+    let mut file = quick_junit::Report::new(report.scenario.as_str());
+    for arm in &report.arms {
+        file.add_test_suite(suite(report, arm));
+    }
+    file.to_string()
+        .expect("a report has no forbidden characters that are not filtered")
+}
+
+fn suite(report: &Report, arm: &ArmReport) -> TestSuite {
+    let name = format!("{}.{}", report.scenario, arm.plan.arm);
+    let mut suite = TestSuite::new(name.as_str());
+    suite.set_time(Duration::from(arm.timeline.end()));
+    for condition in &arm.judgement.conditions {
+        suite.add_test_case(case(&name, condition, Severity::Fail));
+    }
+    let severities = arm.plan.checks.iter().map(|check| check.severity);
+    for (finding, severity) in arm.judgement.findings.iter().zip(severities) {
+        suite.add_test_case(case(&name, finding, severity));
+    }
+    suite
+}
+
+fn case(suite: &str, finding: &Finding, severity: Severity) -> TestCase {
+    let status = match (finding.counts, finding.verdict) {
+        (false, _) | (_, Verdict::Pass) => TestCaseStatus::success(),
+        (_, Verdict::Inconclusive) => unsuccessful(NonSuccessKind::Error, finding),
+        (_, Verdict::Fail) => unsuccessful(NonSuccessKind::Failure, finding),
+    };
+    let mut case = TestCase::new(finding.check.as_str(), status);
+    case.set_classname(suite);
+    let word = match severity {
+        Severity::Warn if finding.verdict != Verdict::Pass => "warning: ",
+        _ => "",
+    };
+    case.set_system_out(format!("{word}{}", details(finding)));
+    case
+}
+
+fn unsuccessful(kind: NonSuccessKind, finding: &Finding) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status
+        .set_type(finding.verdict.word())
+        .set_message(finding.because.as_str())
+        .set_description(details(finding));
+    status
+}
+
+fn details(finding: &Finding) -> String {
+    let mut lines = vec![finding.because.clone()];
+    if !finding.target.is_empty() {
+        lines.push(format!("target: {}", finding.target));
+    }
+    if !finding.measured.is_empty() {
+        lines.push(format!("measured: {}", finding.measured));
+    }
+    lines.extend(finding.evidence.iter().cloned());
+    lines.join("\n")
+}

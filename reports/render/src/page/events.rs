@@ -1,0 +1,190 @@
+//! The key events of the timeline, in order.
+use crate::words;
+use maud::{Markup, html};
+use model::{ArmReport, Fact, Micros, PodState, WindowState};
+use std::collections::BTreeMap;
+
+/// So many events are listed; the timeline has them all.
+const EVENTS_MAX: usize = 150;
+
+/// One row: when, of what kind, what.
+struct Row {
+    at: Micros,
+    kind: &'static str,
+    text: String,
+}
+
+pub(super) fn of(arm: &ArmReport) -> Markup {
+    let mut rows = rows(arm);
+    let more = rows.len().saturating_sub(EVENTS_MAX);
+    rows.truncate(EVENTS_MAX);
+    html! {
+        details open[rows.len() <= 60] {
+            summary { h3 { "Key events" } }
+            table.events {
+                thead { tr { th.number { "Time" } th { "" } th { "What" } } }
+                tbody {
+                    @for row in &rows {
+                        tr class=(row.kind) {
+                            td.number { (words::offset(row.at)) }
+                            td.kind { (row.kind) }
+                            td { (row.text) }
+                        }
+                    }
+                }
+            }
+            @if more > 0 { p.note { (more) " more are in " code { "timeline.jsonl" } "." } }
+        }
+    }
+}
+
+fn rows(arm: &ArmReport) -> Vec<Row> {
+    let (_, tidying) = words::stage(&arm.timeline);
+    let mut pods = BTreeMap::<&str, &PodState>::new();
+    let mut rows: Vec<Row> = vec![];
+    for observation in arm.timeline.all() {
+        let (kind, text) = match &observation.fact {
+            // What the run takes away at its end is no news.
+            Fact::Pod(_) | Fact::Endpoints { .. } | Fact::Event { .. }
+                if observation.at >= tidying =>
+            {
+                continue;
+            }
+            Fact::Pod(pod) => {
+                let before = pods.insert(&pod.uid, pod);
+                match change(before, pod) {
+                    Some(text) => ("pod", text),
+                    None => continue,
+                }
+            }
+            fact => match told(fact) {
+                Some(row) => row,
+                None => continue,
+            },
+        };
+        let at = observation.at;
+        rows.push(Row { at, kind, text });
+    }
+    for window in &arm.judgement.windows {
+        let state = match window.state {
+            WindowState::Down => "every request fails",
+            WindowState::Degraded => "some requests fail",
+        };
+        rows.push(Row {
+            at: window.from,
+            kind: "window",
+            text: format!("{}: from here {state}", window.step),
+        });
+        if !window.open_ended {
+            rows.push(Row {
+                at: window.to,
+                kind: "window",
+                text: format!(
+                    "{}: requests succeed again, after {}",
+                    window.step,
+                    window.length()
+                ),
+            });
+        }
+    }
+    rows.sort_by_key(|row| row.at);
+    rows
+}
+
+fn change(before: Option<&PodState>, pod: &PodState) -> Option<String> {
+    let name = &pod.name;
+    let was = |of: fn(&PodState) -> bool| before.is_some_and(of);
+    if pod.gone {
+        return Some(format!("{name} is gone"));
+    }
+    if pod.restarts > before.map_or(0, |p| p.restarts) {
+        return Some(format!("{name} was restarted ({} times)", pod.restarts));
+    }
+    if pod.terminating && !was(|p| p.terminating) {
+        return Some(format!("{name} begins to end"));
+    }
+    if pod.ready && !was(|p| p.ready) {
+        return Some(format!("{name} is ready"));
+    }
+    if !pod.ready && was(|p| p.ready) && !pod.terminating {
+        return Some(format!("{name} is no longer ready"));
+    }
+    if !pod.reason.is_empty() && before.is_none_or(|p| p.reason != pod.reason) {
+        return Some(format!("{name}: {}", pod.reason));
+    }
+    before.is_none().then(|| format!("{name} is created"))
+}
+
+fn told(fact: &Fact) -> Option<(&'static str, String)> {
+    Some(match fact {
+        Fact::Began { wall, .. } => ("run", format!("the run began at {wall}")),
+        Fact::Phase { phase } => ("run", format!("phase {}", phase.word())),
+        Fact::Steady { .. } => ("run", "the system is steady".into()),
+        Fact::NotSteady { because } => ("trouble", format!("the system is not steady: {because}")),
+        Fact::StepBegan { step } => ("step", format!("{step} begins")),
+        Fact::StepEnded { step, ok, detail } => match ok {
+            true => ("step", format!("{step} is done: {detail}")),
+            false => ("trouble", format!("{step} failed: {detail}")),
+        },
+        Fact::LoadBegan { step, .. } => ("load", format!("first request of {step}")),
+        Fact::LoadEnded {
+            step,
+            finished,
+            cut_short,
+            ..
+        } => match cut_short {
+            None => ("load", format!("{step} ended with {finished} requests")),
+            Some(why) => ("trouble", format!("{step} was cut short: {why}")),
+        },
+        Fact::Injected {
+            step,
+            fault,
+            targets,
+        } => (
+            "fault",
+            format!("{step} injected: {fault} of {}", targets.join(", ")),
+        ),
+        Fact::Proven { step, evidence } => ("fault", format!("{step} proven: {evidence}")),
+        Fact::Unproven { step, because } => ("trouble", format!("{step} not proven: {because}")),
+        Fact::Undone { step, evidence } => ("fault", format!("{step} undone: {evidence}")),
+        Fact::UndoFailed { step, because } => {
+            ("trouble", format!("{step} could not be undone: {because}"))
+        }
+        Fact::Endpoints { service, ready } => (
+            "endpoints",
+            format!("{service} has {ready} ready endpoints"),
+        ),
+        Fact::Event {
+            object,
+            severity,
+            reason,
+            message,
+        } if severity == "Warning" => ("event", format!("{reason} {object}: {message}")),
+        Fact::Collected {
+            step,
+            keys,
+            reads,
+            complete,
+        } => (
+            "load",
+            format!(
+                "{step} found {} keys in {reads} readings{}",
+                keys.len(),
+                if *complete {
+                    ""
+                } else {
+                    ", the last one not complete"
+                }
+            ),
+        ),
+        Fact::Stopped { by } => ("trouble", format!("the run was stopped by {by}")),
+        Fact::CleanedUp { ok, detail } => match ok {
+            true => ("run", format!("cleaned up: {detail}")),
+            false => ("trouble", format!("not cleaned up: {detail}")),
+        },
+        Fact::Gap { what } => ("trouble", format!("gap: {what}")),
+        Fact::Event { .. } | Fact::Replicas { .. } | Fact::Request(_) | Fact::Pod(_) => {
+            return None;
+        }
+    })
+}

@@ -1,0 +1,100 @@
+//! A card for each fault: what was planned, what happened, what proves it, what it cost.
+use crate::words;
+use maud::{Markup, html};
+use model::{ArmReport, Fact, FaultKind, Micros, Step, Window, WindowState};
+
+pub(super) fn of(arm: &ArmReport) -> Markup {
+    let faults: Vec<_> = words::fault_steps(&arm.plan).collect();
+    html! {
+        @if !faults.is_empty() {
+            h3 { @if faults.len() == 1 { "The fault" } @else { "The faults" } }
+            @for (step, kind) in faults { (card(arm, step, kind)) }
+        }
+    }
+}
+
+/// What the timeline says of one fault.
+#[derive(Default)]
+struct Course<'a> {
+    injected: Option<Micros>,
+    targets: &'a [String],
+    proof: Option<(Micros, &'a str)>,
+    undone: Option<(Micros, &'a str)>,
+    trouble: Option<&'a str>,
+}
+
+fn course<'a>(arm: &'a ArmReport, name: &str) -> Course<'a> {
+    let mut course = Course::default();
+    for observation in arm.timeline.all() {
+        let at = observation.at;
+        match &observation.fact {
+            Fact::Injected { step, targets, .. } if step == name => {
+                course.injected = Some(at);
+                course.targets = targets;
+            }
+            Fact::Proven { step, evidence } if step == name => course.proof = Some((at, evidence)),
+            Fact::Undone { step, evidence } if step == name => course.undone = Some((at, evidence)),
+            Fact::Unproven { step, because } | Fact::UndoFailed { step, because }
+                if step == name =>
+            {
+                course.trouble = Some(because);
+            }
+            _ => {}
+        }
+    }
+    course
+}
+
+fn card(arm: &ArmReport, step: &Step, kind: &FaultKind) -> Markup {
+    let course = course(arm, &step.name);
+    let after = |at: Micros| match course.injected {
+        Some(injected) => format!("{} later", at.saturating_sub(injected)),
+        None => words::offset(at),
+    };
+    let mine = |w: &&Window| w.fault.as_deref() == Some(step.name.as_str());
+    let windows: Vec<&Window> = arm.judgement.windows.iter().filter(mine).collect();
+    html! {
+        div.card {
+            h4 { (step.name) ": " (words::fault(kind)) }
+            dl.facts {
+                dt { "Planned" } dd { (words::start(step)) }
+                dt { "Injected" }
+                dd { @match course.injected { Some(at) => (words::offset(at)), None => "never" } }
+                @if !course.targets.is_empty() { dt { "Targets" } dd { (course.targets.join(", ")) } }
+                dt { "Proof" }
+                dd {
+                    @match course.proof {
+                        Some((at, evidence)) => { (after(at)) ": " (evidence) }
+                        None => "none: it is not known to have taken effect"
+                    }
+                }
+                @if let Some((at, evidence)) = course.undone { dt { "Undone" } dd { (after(at)) ": " (evidence) } }
+                @else if !kind.needs_undo() { dt { "Undo" } dd { "none needed" } }
+                @if let Some(trouble) = course.trouble { dt { "Trouble" } dd { (trouble) } }
+                dt { "Requests failed" }
+                dd {
+                    @if windows.is_empty() { "none after it" }
+                    @else { ul { @for w in windows { li { (window(w)) } } } }
+                }
+            }
+        }
+    }
+}
+
+fn window(window: &Window) -> Markup {
+    let kinds: Vec<String> = window
+        .kinds
+        .iter()
+        .map(|(kind, n)| format!("{kind} {n}"))
+        .collect();
+    let state = match window.state {
+        WindowState::Down => "every one".to_string(),
+        WindowState::Degraded => format!("and {} answered well", window.good),
+    };
+    html! {
+        strong { (window.length()) }
+        " of " (window.step) ", from " (words::offset(window.from)) " to " (words::offset(window.to)) ": "
+        (window.failed) " failed, " (state) " (" (kinds.join(", ")) ")"
+        @if window.open_ended { ". The load ended before it was over: it may have been longer." }
+    }
+}
