@@ -1,0 +1,166 @@
+//! api — the Kubernetes API over the store: one request in, one answer or refusal out.
+
+mod addresses;
+mod call;
+mod delete;
+mod read;
+mod scale;
+mod watch;
+mod write;
+
+pub use call::{Call, Shape};
+
+use crate::{Clock, Config, Streams, kinds::Use, refusal::Refusal, store::Store};
+use axum::{
+    Router,
+    body::{self, Body},
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::sync::{Arc, OnceLock};
+
+/// Largest body of a request, in bytes; the real server's limit.
+const BODY_MAX: usize = 3 * 1024 * 1024;
+
+/// Everything that answering needs. Cloning shares the store.
+#[derive(Clone)]
+pub struct Api {
+    pub store: Store,
+    pub clock: Clock,
+    /// First three bytes of the addresses of Services.
+    pub service_prefix: [u8; 3],
+    streams: Arc<OnceLock<Arc<dyn Streams>>>,
+}
+
+impl Api {
+    /// A server with the two namespaces every cluster has.
+    pub fn new(config: Config) -> Api {
+        let api = Api {
+            store: Store::new(),
+            clock: config.clock,
+            service_prefix: config.service_prefix,
+            streams: Arc::default(),
+        };
+        for name in ["default", "kube-system"] {
+            api.found(name);
+        }
+        api
+    }
+
+    pub fn set_streams(&self, streams: Arc<dyn Streams>) {
+        // The first node stays: there is one.
+        let _ = self.streams.set(streams);
+    }
+
+    fn found(&self, name: &str) {
+        let call = Call::to_create("namespaces");
+        self.create(&call, json!({"metadata": {"name": name}}))
+            .expect("an empty store takes a well-named namespace");
+    }
+
+    /// Answers everything that is one synchronous step.
+    fn perform(&self, method: &Method, call: &Call, body: &Bytes) -> Result<Response, Refusal> {
+        match (
+            method.as_str(),
+            call.name.is_empty(),
+            call.subresource.as_str(),
+        ) {
+            ("GET", true, _) if call.flag("watch") => self.watch(call),
+            ("GET", true, _) => self.list(call),
+            ("GET", false, "" | "status") => self.get(call),
+            ("GET", false, "scale") => self.get_scale(call),
+            ("POST", true, _) => self.create(call, object(call, body)?),
+            ("POST", false, "eviction") => self.evict(call, object(call, body)?),
+            ("PUT", false, "scale") => self.put_scale(call, object(call, body)?),
+            ("PUT", false, "" | "status" | "finalize") => self.replace(call, object(call, body)?),
+            ("PATCH", false, "scale") => self.patch_scale(call, body),
+            ("PATCH", false, "" | "status") => self.patch(call, body),
+            ("DELETE", false, "") => self.delete(call, delete_options(call, body)?),
+            ("DELETE", true, _) => self.delete_all(call, delete_options(call, body)?),
+            _ => Err(Refusal::not_allowed()),
+        }
+    }
+}
+
+/// The API as a router; every path is its own affair.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new().fallback(entry).with_state(api)
+}
+
+async fn entry(State(api): State<Arc<Api>>, request: Request) -> Response {
+    answer(api, request)
+        .await
+        .unwrap_or_else(|refusal| refusal.into_response())
+}
+
+async fn answer(api: Arc<Api>, request: Request) -> Result<Response, Refusal> {
+    let call = Call::read(request.uri(), request.headers())?;
+    let method = request.method().clone();
+    let body = body::to_bytes(request.into_body(), BODY_MAX)
+        .await
+        .map_err(|_| Refusal::too_large())?;
+    let response = api.perform(&method, &call, &body)?;
+    let writes = !matches!(method, Method::GET | Method::DELETE);
+    if writes && call.kind.usage == Use::StoredOnly {
+        let text = format!(
+            "{} is stored, but nothing in the embedded cluster acts on it",
+            call.kind.kind
+        );
+        return Ok(warned(response, &[text]));
+    }
+    Ok(response)
+}
+
+/// The body as an object.
+fn object(call: &Call, body: &Bytes) -> Result<Value, Refusal> {
+    match call.media_type.as_str() {
+        "" | "application/json" => parsed(body),
+        _ => Err(Refusal::unsupported_media_type("application/json")),
+    }
+}
+
+fn parsed(body: &[u8]) -> Result<Value, Refusal> {
+    serde_json::from_slice(body).map_err(|error| {
+        Refusal::bad_request(format!("the object provided is unrecognized: {error}"))
+    })
+}
+
+fn delete_options(call: &Call, body: &Bytes) -> Result<delete::Options, Refusal> {
+    let body = if body.is_empty() {
+        json!({})
+    } else {
+        object(call, body)?
+    };
+    delete::Options::read(call, &body)
+}
+
+/// An answer in JSON.
+pub fn reply(code: StatusCode, value: &Value) -> Response {
+    (
+        code,
+        [(header::CONTENT_TYPE, "application/json")],
+        Body::from(value.to_string()),
+    )
+        .into_response()
+}
+
+/// Adds `Warning` headers, which kubectl prints.
+pub fn warned(mut response: Response, texts: &[String]) -> Response {
+    for text in texts {
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
+    response
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        reply(code, &self.status())
+    }
+}

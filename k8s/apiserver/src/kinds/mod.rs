@@ -1,0 +1,392 @@
+//! kinds — the table of what the cluster knows: names, how each kind is decoded, completed and checked.
+
+mod checks;
+mod decode;
+mod defaults;
+mod pod_checks;
+mod pod_defaults;
+mod quantity;
+mod tree;
+
+pub use decode::Decoded;
+pub use tree::{Map, put_default, texts};
+
+use crate::refusal::{Problem, Refusal};
+use decode::strict;
+use k8s_openapi::api::{
+    apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch,
+    coordination::v1 as coordination, core::v1 as core, discovery::v1 as discovery,
+    policy::v1 as policy, rbac::v1 as rbac,
+};
+use serde_json::{Value, json};
+
+/// What the embedded cluster does with objects of a kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Use {
+    /// Something reads them and acts.
+    ActedOn,
+    /// They are kept and shown, nothing more; every write says so in a `Warning` header.
+    StoredOnly,
+}
+
+/// One row of the table.
+pub struct Kind {
+    pub group: &'static str,
+    pub version: &'static str,
+    pub kind: &'static str,
+    /// Also the resource's key in the store: no two kinds share it.
+    pub plural: &'static str,
+    pub short: &'static [&'static str],
+    pub namespaced: bool,
+    /// Whether `kubectl get all` shows it.
+    pub in_all: bool,
+    pub subresources: &'static [&'static str],
+    /// Whether `metadata.generation` counts changes of the specification.
+    pub generation: bool,
+    pub usage: Use,
+    decode: fn(&Value) -> Result<Decoded, String>,
+    defaults: fn(&mut Value),
+    check: fn(&Value, &mut Vec<Problem>),
+    check_change: fn(&Value, &Value, &mut Vec<Problem>),
+}
+
+const fn kind(
+    kind: &'static str,
+    plural: &'static str,
+    decode: fn(&Value) -> Result<Decoded, String>,
+) -> Kind {
+    Kind {
+        group: "",
+        version: "v1",
+        kind,
+        plural,
+        short: &[],
+        namespaced: true,
+        in_all: false,
+        subresources: &[],
+        generation: false,
+        usage: Use::ActedOn,
+        decode,
+        defaults: |_| {},
+        check: |_, _| {},
+        check_change: |_, _, _| {},
+    }
+}
+
+/// All kinds, in the order in which discovery lists them.
+pub static KINDS: &[Kind] = &[
+    Kind {
+        short: &["ns"],
+        namespaced: false,
+        subresources: &["finalize", "status"],
+        defaults: defaults::namespace,
+        check: checks::namespace,
+        ..kind("Namespace", "namespaces", strict::<core::Namespace>)
+    },
+    Kind {
+        short: &["no"],
+        namespaced: false,
+        subresources: &["status"],
+        defaults: defaults::node,
+        ..kind("Node", "nodes", strict::<core::Node>)
+    },
+    Kind {
+        short: &["po"],
+        in_all: true,
+        subresources: &["eviction", "exec", "log", "status"],
+        generation: true,
+        defaults: defaults::pod,
+        check: checks::pod,
+        check_change: checks::pod_change,
+        ..kind("Pod", "pods", strict::<core::Pod>)
+    },
+    Kind {
+        short: &["svc"],
+        in_all: true,
+        subresources: &["status"],
+        defaults: defaults::service,
+        check: checks::service,
+        check_change: checks::service_change,
+        ..kind("Service", "services", strict::<core::Service>)
+    },
+    Kind {
+        short: &["ep"],
+        defaults: defaults::endpoints,
+        ..kind("Endpoints", "endpoints", strict::<core::Endpoints>)
+    },
+    Kind {
+        short: &["cm"],
+        check: checks::config_map,
+        check_change: checks::immutable_data,
+        ..kind("ConfigMap", "configmaps", strict::<core::ConfigMap>)
+    },
+    Kind {
+        defaults: defaults::secret,
+        check: checks::config_map,
+        check_change: checks::immutable_data,
+        ..kind("Secret", "secrets", strict::<core::Secret>)
+    },
+    Kind {
+        short: &["ev"],
+        ..kind("Event", "events", strict::<core::Event>)
+    },
+    Kind {
+        short: &["sa"],
+        usage: Use::StoredOnly,
+        ..kind(
+            "ServiceAccount",
+            "serviceaccounts",
+            strict::<core::ServiceAccount>,
+        )
+    },
+    Kind {
+        short: &["pv"],
+        namespaced: false,
+        subresources: &["status"],
+        usage: Use::StoredOnly,
+        defaults: defaults::persistent_volume,
+        ..kind(
+            "PersistentVolume",
+            "persistentvolumes",
+            strict::<core::PersistentVolume>,
+        )
+    },
+    Kind {
+        short: &["pvc"],
+        subresources: &["status"],
+        usage: Use::StoredOnly,
+        defaults: defaults::persistent_volume_claim,
+        ..kind(
+            "PersistentVolumeClaim",
+            "persistentvolumeclaims",
+            strict::<core::PersistentVolumeClaim>,
+        )
+    },
+    Kind {
+        group: "apps",
+        short: &["deploy"],
+        in_all: true,
+        subresources: &["scale", "status"],
+        generation: true,
+        defaults: defaults::deployment,
+        check: checks::deployment,
+        check_change: checks::selector_change,
+        ..kind("Deployment", "deployments", strict::<apps::Deployment>)
+    },
+    Kind {
+        group: "apps",
+        short: &["rs"],
+        in_all: true,
+        subresources: &["scale", "status"],
+        generation: true,
+        defaults: defaults::replica_set,
+        check: checks::replica_set,
+        check_change: checks::selector_change,
+        ..kind("ReplicaSet", "replicasets", strict::<apps::ReplicaSet>)
+    },
+    Kind {
+        group: "batch",
+        in_all: true,
+        subresources: &["status"],
+        generation: true,
+        defaults: defaults::job,
+        check: checks::job,
+        check_change: checks::job_change,
+        ..kind("Job", "jobs", strict::<batch::Job>)
+    },
+    Kind {
+        group: "autoscaling",
+        version: "v2",
+        short: &["hpa"],
+        in_all: true,
+        subresources: &["status"],
+        usage: Use::StoredOnly,
+        defaults: defaults::horizontal_pod_autoscaler,
+        check: checks::horizontal_pod_autoscaler,
+        ..kind(
+            "HorizontalPodAutoscaler",
+            "horizontalpodautoscalers",
+            strict::<autoscaling::HorizontalPodAutoscaler>,
+        )
+    },
+    Kind {
+        group: "discovery.k8s.io",
+        generation: true,
+        defaults: defaults::endpoint_slice,
+        ..kind(
+            "EndpointSlice",
+            "endpointslices",
+            strict::<discovery::EndpointSlice>,
+        )
+    },
+    Kind {
+        group: "policy",
+        short: &["pdb"],
+        subresources: &["status"],
+        generation: true,
+        usage: Use::StoredOnly,
+        ..kind(
+            "PodDisruptionBudget",
+            "poddisruptionbudgets",
+            strict::<policy::PodDisruptionBudget>,
+        )
+    },
+    Kind {
+        group: "rbac.authorization.k8s.io",
+        usage: Use::StoredOnly,
+        ..kind("Role", "roles", strict::<rbac::Role>)
+    },
+    Kind {
+        group: "rbac.authorization.k8s.io",
+        usage: Use::StoredOnly,
+        defaults: defaults::role_binding,
+        ..kind("RoleBinding", "rolebindings", strict::<rbac::RoleBinding>)
+    },
+    Kind {
+        group: "coordination.k8s.io",
+        ..kind("Lease", "leases", strict::<coordination::Lease>)
+    },
+];
+
+/// The kind served under this group, version and plural.
+pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
+    KINDS
+        .iter()
+        .find(|k| k.plural == plural && k.group == group && k.version == version)
+}
+
+/// The kind with this plural, where the server itself needs it.
+pub fn known(plural: &str) -> &'static Kind {
+    KINDS
+        .iter()
+        .find(|k| k.plural == plural)
+        .expect("the server asks for kinds of its own table only")
+}
+
+impl Kind {
+    /// `apps/v1`, or `v1` for the core group.
+    pub fn api_version(&self) -> String {
+        match self.group {
+            "" => self.version.into(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
+
+    pub fn has(&self, subresource: &str) -> bool {
+        self.subresources.contains(&subresource)
+    }
+
+    /// Whether clients may change the status only through `/status`.
+    pub fn keeps_status_apart(&self) -> bool {
+        self.has("status")
+    }
+
+    /// Reads `value` as this kind. Fields that the kind lacks are left out and named.
+    pub fn decode(&self, value: &Value) -> Result<Decoded, Refusal> {
+        let mut value = value.clone();
+        self.name_type(&mut value)?;
+        quantity::quote_numbers(&mut value);
+        let mut decoded = (self.decode)(&value).map_err(|why| self.cannot_handle(&why))?;
+        tree::drop_empty_lists(&mut decoded.object);
+        quantity::canonicalise(self.kind, &mut decoded.object)
+            .map_err(|why| self.cannot_handle(&why))?;
+        Ok(decoded)
+    }
+
+    /// Fills in what the object left open.
+    pub fn complete(&self, object: &mut Value) {
+        (self.defaults)(object)
+    }
+
+    /// Everything wrong with a complete object.
+    pub fn problems(&self, object: &Value) -> Vec<Problem> {
+        let mut problems = checks::metadata(self, object);
+        (self.check)(object, &mut problems);
+        problems
+    }
+
+    /// Everything wrong with changing `before` into `after`.
+    pub fn problems_of_change(&self, before: &Value, after: &Value) -> Vec<Problem> {
+        let mut problems = vec![];
+        (self.check_change)(before, after, &mut problems);
+        problems
+    }
+
+    /// The refusal of a body that cannot be read as this kind.
+    pub fn cannot_handle(&self, why: &str) -> Refusal {
+        Refusal::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}",
+            kind = self.kind,
+            version = self.version
+        ))
+    }
+
+    /// A body may leave out its kind; a wrong one is refused.
+    fn name_type(&self, value: &mut Value) -> Result<(), Refusal> {
+        let Some(body) = value.as_object_mut() else {
+            return Err(self.cannot_handle("the body is not an object"));
+        };
+        for (field, expected) in [
+            ("apiVersion", self.api_version()),
+            ("kind", self.kind.into()),
+        ] {
+            match body.get(field).and_then(Value::as_str) {
+                None | Some("") => {
+                    body.insert(field.into(), json!(expected));
+                }
+                Some(given) if given != expected => {
+                    return Err(Refusal::bad_request(format!(
+                        "the {what} in the data ({given}) does not match the expected {what} ({expected})",
+                        what = if field == "kind" {
+                            "kind"
+                        } else {
+                            "API version"
+                        }
+                    )));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_kinds_share_a_plural() {
+        let mut plurals: Vec<_> = KINDS.iter().map(|k| k.plural).collect();
+        plurals.sort();
+        plurals.dedup();
+        assert_eq!(plurals.len(), KINDS.len());
+    }
+
+    #[test]
+    fn a_body_of_another_kind_is_refused() {
+        let body = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}});
+        let refusal = known("services").decode(&body).unwrap_err();
+        assert_eq!(refusal.code, 400);
+    }
+
+    #[test]
+    fn quantities_come_out_canonical() {
+        let body = json!({"spec": {"containers": [{"name": "a", "resources": {"limits": {"cpu": 0.5, "memory": "1024Mi"}}}]}});
+        let object = known("pods").decode(&body).unwrap().object;
+        let limits = &object["spec"]["containers"][0]["resources"]["limits"];
+        assert_eq!(*limits, json!({"cpu": "500m", "memory": "1Gi"}));
+    }
+
+    #[test]
+    fn a_malformed_quantity_is_refused() {
+        let body = json!({"spec": {"containers": [{"name": "a", "resources": {"limits": {"cpu": "2x"}}}]}});
+        let refusal = known("pods").decode(&body).unwrap_err();
+        assert_eq!(refusal.code, 400);
+        assert!(
+            refusal
+                .message
+                .contains("quantities must match the regular expression")
+        );
+    }
+}
