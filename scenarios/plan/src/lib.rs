@@ -2,11 +2,13 @@
 //!
 //! - [`parse`], [`validate`]: a file becomes a [`Scenario`] or its [`Problems`]
 //! - [`Scenario::plans`]: a scenario becomes one `model::Plan` for each arm, with nothing left to decide
+//! - [`explain()`]: a plan in plain words, every default included
 //! - [`schema()`]: the JSON Schema of the files
 //! - [`catalog()`], [`embedded`]: the scenarios and manifests that come with the product
 mod catalog;
 mod check;
 mod documented;
+mod explain;
 mod fault;
 mod load;
 mod method;
@@ -23,6 +25,7 @@ mod tree;
 mod words;
 
 pub use catalog::{Catalog, Found, Unknown, catalog, embedded};
+pub use explain::explain;
 pub use params::Overrides;
 pub use problem::{Place, Problem, Problems};
 pub use scenario::{Arm, Scenario, parse, validate};

@@ -215,7 +215,7 @@ impl<'a> Patch<'a> {
 
     fn change(&self, object: &mut Value, log: &Log) {
         if let Some(merge) = &self.merge {
-            json_patch::merge(object, merge);
+            self::merge(object, merge);
         }
         if !self.env.is_empty() {
             self.set_env(object, log);
@@ -245,6 +245,46 @@ impl<'a> Patch<'a> {
     }
 }
 
+/// RFC 7396, and lists of named things by name, as `kubectl patch` does: else one word in a container would take all of it.
+fn merge(target: &mut Value, patch: &Value) {
+    match patch {
+        Value::Object(members) => {
+            if !target.is_object() {
+                *target = json!({});
+            }
+            for (name, value) in members {
+                if value.is_null() {
+                    target.as_object_mut().map(|t| t.shift_remove(name));
+                } else {
+                    merge(&mut target[name], value);
+                }
+            }
+        }
+        Value::Array(items)
+            if are_named(items) && target.as_array().is_some_and(|t| are_named(t)) =>
+        {
+            for item in items {
+                merge_named(target, item);
+            }
+        }
+        _ => *target = patch.clone(),
+    }
+}
+
+fn are_named(items: &[Value]) -> bool {
+    !items.is_empty() && items.iter().all(|i| i["name"].is_string())
+}
+
+fn merge_named(target: &mut Value, item: &Value) {
+    let Some(list) = target.as_array_mut() else {
+        return;
+    };
+    match list.iter_mut().find(|t| t["name"] == item["name"]) {
+        Some(same) => merge(same, item),
+        None => list.push(item.clone()),
+    }
+}
+
 fn set(env: &mut Value, name: &str, value: &str) {
     let entry = json!({"name": name, "value": value});
     match env.as_array_mut() {
@@ -268,6 +308,20 @@ mod tests {
         assert_eq!(beside_it("/tmp/a.yaml"), "/tmp/a.yaml");
         assert_eq!(beside("x.yaml", "../k8s/a.yaml"), "../k8s/a.yaml");
         assert_eq!(beside("/home/me/x.yaml", "../a.yaml"), "/home/a.yaml");
+    }
+
+    #[test]
+    fn a_patch_merges_maps_and_lists_of_named_things_deletes_with_null_and_replaces_the_rest() {
+        let mut object = json!({"spec": {"a": 1, "b": 2, "ports": [80], "containers": [{"name": "x", "image": "i"}]}});
+        let patch = json!({"spec": {"a": null, "c": {"d": 3}, "ports": [81], "containers": [{"name": "x", "args": ["y"]}, {"name": "z"}]}});
+        merge(&mut object, &patch);
+        assert_eq!(
+            object,
+            json!({"spec": {
+                "b": 2, "ports": [81], "c": {"d": 3},
+                "containers": [{"name": "x", "image": "i", "args": ["y"]}, {"name": "z"}],
+            }})
+        );
     }
 
     #[test]

@@ -204,7 +204,7 @@ pub static PATCH: Type = Type {
         may(
             "merge",
             Form::Json,
-            "A JSON merge patch (RFC 7396): maps are merged, null deletes, everything else replaces.",
+            "A JSON merge patch (RFC 7396): maps are merged, null deletes, everything else replaces; only lists of named things are merged by name, as with kubectl patch.",
         ),
     ],
 };

@@ -1,6 +1,6 @@
 //! The scenarios that come with the product.
 use model::{Mutant, Plan, Profile};
-use plan::{Catalog, Overrides, Scenario, catalog, embedded};
+use plan::{Catalog, Overrides, Scenario, catalog, embedded, explain, validate};
 
 fn catalogue() -> Catalog {
     catalog().unwrap_or_else(|problems| panic!("{problems}"))
@@ -46,5 +46,148 @@ fn a_mutant_is_another_plan_that_is_asked_the_same() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn the_documented_experiments_are_found_by_their_ids_and_only_the_arm_that_replays_them() {
+    let catalogue = catalogue();
+    let names: Vec<&str> = catalogue.list().iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "mybnb/preflight",
+            "mybnb/async-alarm-down",
+            "mybnb/sync-auth-down",
+            "mybnb/zero-downtime"
+        ]
+    );
+    let found = |asked: &str| -> Vec<(String, Vec<String>)> {
+        let found = catalogue
+            .find(asked)
+            .unwrap_or_else(|unknown| panic!("{unknown}"));
+        let owned = |f: &plan::Found| {
+            (
+                f.scenario.name.clone(),
+                f.arms.iter().map(ToString::to_string).collect(),
+            )
+        };
+        found.iter().map(owned).collect()
+    };
+    let one = |name: &str, arms: &[&str]| {
+        vec![(
+            name.to_string(),
+            arms.iter().map(ToString::to_string).collect(),
+        )]
+    };
+    assert_eq!(found("mybnb/preflight"), one("mybnb/preflight", &["main"]));
+    assert_eq!(
+        found("mybnb/sync-auth-restored"),
+        one("mybnb/sync-auth-down", &["main"])
+    );
+    assert_eq!(
+        found("mybnb/async-alarm-restored"),
+        one("mybnb/async-alarm-down", &["main"])
+    );
+    assert_eq!(
+        found("mybnb/zero-downtime-off"),
+        one("mybnb/zero-downtime", &["without-probes"])
+    );
+    assert_eq!(
+        found("mybnb/zero-downtime"),
+        one("mybnb/zero-downtime", &["without-probes", "with-probes"])
+    );
+    assert_eq!(found("mybnb").len(), 4);
+}
+
+#[test]
+fn a_scenario_that_is_not_there_is_met_with_the_one_that_was_meant() {
+    let unknown = catalogue().find("mybnb/zero-downtme").unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        "no such scenario: \"mybnb/zero-downtme\"; did you mean mybnb/zero-downtime?"
+    );
+    let unknown = catalogue().find("everything").unwrap_err();
+    assert!(
+        unknown
+            .to_string()
+            .contains("; there is mybnb/async-alarm-down, "),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn a_file_on_disk_is_read_as_one_of_the_catalogue() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let file = format!("{root}/scenarios/catalog/mybnb/zero-downtime.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let on_disk = |path: &str| std::fs::read_to_string(path);
+    let scenario = validate(&file, &text, &on_disk).unwrap_or_else(|problems| panic!("{problems}"));
+    let plans = scenario
+        .plans(Profile::Quick, None, None, &Overrides::new(), &on_disk)
+        .unwrap();
+    assert_eq!(plans.len(), 2);
+}
+
+#[test]
+fn a_plan_is_told_in_plain_words_with_every_default() {
+    let catalogue = catalogue();
+    let scenario = catalogue.find("mybnb/zero-downtime-off").unwrap()[0].scenario;
+    let told = explain(&plans(scenario, Profile::Quick, None)[0]);
+    assert_eq!(told, TOLD);
+}
+
+const TOLD: &str = r#"mybnb/zero-downtime, arm without-probes, profile quick
+Without probes, a redeploy of review loses requests for as long as the new process takes to start, because a pod counts as ready as soon as its process runs.
+
+In namespace mybnb, from seed 1:
+  duration = 12s
+  startup = 3s
+  apply k8s/manifests/mybnb/configmap.yaml: ConfigMap/mybnb-config
+  apply k8s/manifests/mybnb/review.yaml: Service/review, Deployment/review
+  wait until every Deployment is ready, at most 3m
+  give up and undo after 8m12s in all
+Then:
+  1. load: at once, at most 1m12s
+    1 user sends, waits for the answer and sends again, for 12s (repetitions are ignored: time wins), at most 250 requests a second
+    a connection for each request, 30s for each request
+    as siege: its summary is computed too, as it would have printed it
+      reviews: GET http://review:8080/reviews, content-type: application/json
+  2. redeploy: 2s after the first request of "load", at most 3m
+    roll out review by applying k8s/manifests/mybnb/review_na.yaml: Service/review, Deployment/review; proven when only new pods are left
+Asked:
+  replaced under load: a pod of review is replaced during "load"
+  requests are lost: availability of "load" < 100 %
+  in one stretch: unavailability.windows of "load" == 1
+  as long as a start: unavailability.longest of "load" >= 1.00 s
+  and no longer: unavailability.longest of "load" <= 5.50 s
+Recorded as mybnb/zero-downtime-off: Without probes, a redeploy under load loses requests; 82.11 % were answered.
+"#;
+
+#[test]
+fn the_recorded_figures_are_those_of_the_report() {
+    let catalogue = catalogue();
+    let scenario = catalogue.find("mybnb/zero-downtime").unwrap()[0].scenario;
+    let plans = plans(scenario, Profile::Documented, None);
+    let recorded = |arm: usize| plans[arm].documented[0].siege.clone().unwrap();
+    assert_eq!(
+        (
+            recorded(0).transactions,
+            recorded(0).failed,
+            recorded(0).elapsed
+        ),
+        (4700, 1024, 31.22)
+    );
+    assert_eq!(
+        (
+            recorded(1).transactions,
+            recorded(1).failed,
+            recorded(1).elapsed
+        ),
+        (23586, 0, 98.46)
+    );
+    for plan in &plans {
+        assert_eq!(plan.documented[0].step.as_deref(), Some("load"));
+        assert!(!plan.documented[0].differs.is_empty());
     }
 }

@@ -1,0 +1,340 @@
+//! A plan in plain words, every default included.
+use model::load::Stage;
+use model::{
+    Action, Check, CheckKind, Connection, Expected, Fault, FaultKind, Load, LoadModel, Manifest,
+    Micros, Mutant, Plan, Severity, Start, Step,
+};
+use std::fmt::Write;
+
+/// What a plan will do and ask, for people.
+pub fn explain(plan: &Plan) -> String {
+    let mut lines = Lines(String::new());
+    lines.put(
+        0,
+        format!(
+            "{}, arm {}, profile {}",
+            plan.scenario,
+            plan.arm,
+            plan.profile.word()
+        ),
+    );
+    lines.put(0, plan.hypothesis.clone());
+    if let Some(mutant) = plan.mutant {
+        lines.put(0, mutant_words(mutant).into());
+    }
+    lines.put(0, String::new());
+    system(plan, &mut lines);
+    lines.put(0, "Then:".into());
+    if plan.steps.is_empty() {
+        lines.put(1, "nothing".into());
+    }
+    for (i, one) in plan.steps.iter().enumerate() {
+        step(i + 1, one, &mut lines);
+    }
+    lines.put(0, "Asked:".into());
+    for check in &plan.checks {
+        lines.put(
+            1,
+            format!(
+                "{}{}: {}",
+                severity(check.severity),
+                check.name,
+                asked(check)
+            ),
+        );
+    }
+    for documented in &plan.documented {
+        lines.put(
+            0,
+            format!("Recorded as {}: {}", documented.id, documented.claim),
+        );
+    }
+    lines.0
+}
+
+struct Lines(String);
+
+impl Lines {
+    fn put(&mut self, depth: usize, line: String) {
+        let _ = writeln!(self.0, "{}{line}", "  ".repeat(depth));
+    }
+}
+
+fn mutant_words(mutant: Mutant) -> &'static str {
+    match mutant {
+        Mutant::NoFault => {
+            "This is a test of the scenario: every fault is replaced by nothing. It must be inconclusive."
+        }
+        Mutant::MechanismOff => {
+            "This is a test of the scenario: the mechanism under test is switched off. It must fail."
+        }
+    }
+}
+
+fn system(plan: &Plan, lines: &mut Lines) {
+    lines.put(
+        0,
+        format!("In namespace {}, from seed {}:", plan.namespace, plan.seed),
+    );
+    for (name, value) in &plan.params {
+        lines.put(1, format!("{name} = {value}"));
+    }
+    for manifest in &plan.manifests {
+        lines.put(1, format!("apply {}", objects(manifest)));
+    }
+    lines.put(
+        1,
+        format!(
+            "wait until every Deployment is ready, at most {}",
+            length(plan.ready_timeout)
+        ),
+    );
+    lines.put(
+        1,
+        format!("give up and undo after {} in all", length(plan.deadline)),
+    );
+}
+
+/// `k8s/manifests/mybnb/room.yaml: Service/room, Deployment/room`
+fn objects(manifest: &Manifest) -> String {
+    let text = |v: &serde_json::Value| v.as_str().unwrap_or_default().to_string();
+    let names = manifest
+        .objects
+        .iter()
+        .map(|o| format!("{}/{}", text(&o["kind"]), text(&o["metadata"]["name"])));
+    format!(
+        "{}: {}",
+        manifest.file,
+        names.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn step(number: usize, step: &Step, lines: &mut Lines) {
+    let limit = length(step.timeout);
+    lines.put(
+        1,
+        format!(
+            "{number}. {}: {}, at most {limit}",
+            step.name,
+            start(&step.start)
+        ),
+    );
+    match &step.action {
+        Action::Load { load } => self::load(load, lines),
+        Action::Fault { fault } => lines.put(2, self::fault(fault)),
+        Action::Undo { fault } => lines.put(2, format!("undo \"{fault}\" and verify it")),
+        Action::Requests { requests } => {
+            lines.put(2, "send once, one after the other:".into());
+            for request in requests {
+                lines.put(3, self::request(request));
+            }
+        }
+        Action::Collect {
+            url,
+            collection,
+            field,
+            ledger,
+        } => lines.put(2, format!("read {url} page by page until {field} of its {collection} has every key that \"{ledger}\" wrote")),
+    }
+}
+
+fn start(start: &Start) -> String {
+    match start {
+        Start::During { load, at } => {
+            format!("{} after the first request of \"{load}\"", length(*at))
+        }
+        Start::After { steps, delay } => {
+            let names: Vec<String> = steps.iter().map(|s| format!("\"{s}\"")).collect();
+            let after = match names.is_empty() {
+                true => "at once".into(),
+                false => format!("after {}", names.join(" and ")),
+            };
+            match *delay {
+                Micros::ZERO => after,
+                delay => format!("{} {after}", length(delay)),
+            }
+        }
+    }
+}
+
+fn load(load: &Load, lines: &mut Lines) {
+    let who = match &load.model {
+        LoadModel::Closed {
+            users,
+            duration,
+            repetitions,
+            max_rate,
+        } => closed(*users, *duration, *repetitions, *max_rate),
+        LoadModel::Open {
+            stages,
+            in_flight_max,
+        } => open(stages, *in_flight_max),
+    };
+    lines.put(2, who);
+    let connection = match load.connection {
+        Connection::New => "a connection for each request",
+        Connection::Reused => "connections kept alive",
+    };
+    lines.put(
+        2,
+        format!("{connection}, {} for each request", length(load.timeout)),
+    );
+    if load.siege {
+        lines.put(
+            2,
+            "as siege: its summary is computed too, as it would have printed it".into(),
+        );
+    }
+    for request in &load.requests {
+        lines.put(3, self::request(request));
+    }
+}
+
+fn closed(
+    users: u32,
+    duration: Option<Micros>,
+    repetitions: Option<u32>,
+    max_rate: Option<u32>,
+) -> String {
+    let until = match (duration, repetitions) {
+        (Some(duration), Some(_)) => format!(
+            "for {} (repetitions are ignored: time wins)",
+            length(duration)
+        ),
+        (Some(duration), None) => format!("for {}", length(duration)),
+        (None, Some(repetitions)) => format!("{repetitions} times each"),
+        (None, None) => "without an end".into(),
+    };
+    let rate = max_rate.map_or("as fast as they are answered".into(), |r| {
+        format!("at most {r} requests a second")
+    });
+    let users = if users == 1 {
+        "1 user sends, waits for the answer and sends again".into()
+    } else {
+        format!("{users} users send, wait for the answer and send again")
+    };
+    format!("{users}, {until}, {rate}")
+}
+
+fn open(stages: &[Stage], in_flight_max: u32) -> String {
+    let stages = stages
+        .iter()
+        .map(|s| format!("{} requests a second for {}", s.rate, length(s.duration)));
+    let stages = stages.collect::<Vec<_>>().join(", then ");
+    format!("{stages}, whatever becomes of them, at most {in_flight_max} unanswered at once")
+}
+
+fn request(request: &model::Request) -> String {
+    let mut text = format!("{}: {} {}", request.name, request.method, request.url);
+    for (name, value) in &request.headers {
+        let _ = write!(text, ", {name}: {value}");
+    }
+    if let Some(body) = &request.body {
+        let _ = write!(text, ", {body}");
+    }
+    if let Some(key) = &request.key {
+        let _ = write!(text, ", found again as {key}");
+    }
+    text
+}
+
+fn fault(fault: &Fault) -> String {
+    match &fault.kind {
+        FaultKind::ServiceDown {
+            service,
+            grace_period_seconds,
+        } => {
+            let grace = grace_period_seconds
+                .map_or("the pods' own grace".into(), |s| format!("{s} s of grace"));
+            format!(
+                "delete Deployment and Service {service}, with {grace}; proven when no pod of it is left"
+            )
+        }
+        FaultKind::Rollout {
+            deployment,
+            manifest,
+        } => format!(
+            "roll out {deployment} by applying {}; proven when only new pods are left",
+            objects(manifest)
+        ),
+        FaultKind::None { instead_of } => format!(
+            "nothing, in place of {} of {}",
+            instead_of.word(),
+            instead_of.target()
+        ),
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Fail => "",
+        Severity::Warn => "(only a warning) ",
+        Severity::Info => "(only shown) ",
+    }
+}
+
+fn asked(check: &Check) -> String {
+    match &check.kind {
+        CheckKind::Metric {
+            metric,
+            condition,
+            step,
+        } => format!(
+            "{} of \"{step}\" {}",
+            metric.word(),
+            condition.write(metric.unit())
+        ),
+        CheckKind::Responses { step, expected } => {
+            let answers: Vec<String> = expected.iter().map(answer).collect();
+            format!("\"{step}\" is answered {}", answers.join("; then "))
+        }
+        CheckKind::ReplacementInside { deployment, load } => {
+            format!("a pod of {deployment} is replaced during \"{load}\"")
+        }
+        CheckKind::EndpointsNeverEmpty { service, load } => {
+            format!("{service} has a ready endpoint at every moment of \"{load}\"")
+        }
+        CheckKind::NoLostAckedWrites {
+            load,
+            collect,
+            at_least,
+        } => format!(
+            "every acknowledged write of \"{load}\", at least {at_least}, is found by \"{collect}\""
+        ),
+        CheckKind::NoDuplicates { load, collect } => {
+            format!("nothing that \"{load}\" wrote is found twice by \"{collect}\"")
+        }
+    }
+}
+
+fn answer(expected: &Expected) -> String {
+    let errors: Vec<&str> = expected.error.iter().map(|e| e.word()).collect();
+    let parts = [
+        expected.status.map(|s| format!("with {s}")),
+        (!errors.is_empty()).then(|| format!("not at all ({})", errors.join(" or "))),
+        expected.bytes.map(|b| format!("{b} bytes")),
+        expected.json.as_ref().map(|j| format!("containing {j}")),
+        expected
+            .location
+            .as_ref()
+            .map(|l| format!("Location {l}<number>")),
+        expected.within.map(|w| format!("within {}", length(w))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => "anyhow".into(),
+        false => parts.join(", "),
+    }
+}
+
+/// As a person would write it in a scenario: `300ms`, `12s`, `5m`, `1m30s`.
+fn length(time: Micros) -> String {
+    let us = time.0;
+    match us {
+        us if us % 1_000 != 0 => format!("{us}us"),
+        us if us % 1_000_000 != 0 => format!("{}ms", us / 1_000),
+        us if us < 60_000_000 => format!("{}s", us / 1_000_000),
+        us if us % 60_000_000 == 0 => format!("{}m", us / 60_000_000),
+        us => format!("{}m{}s", us / 60_000_000, us / 1_000_000 % 60),
+    }
+}
