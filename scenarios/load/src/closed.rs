@@ -44,6 +44,14 @@ pub(crate) struct Users {
 /// goose, still busy with its end.
 pub(crate) type Rest = JoinHandle<Result<(), GooseError>>;
 
+/// How the users are watched.
+struct Watch {
+    launches: mpsc::UnboundedReceiver<()>,
+    gate: watch::Sender<Option<Span>>,
+    /// Closes when the last user has finished.
+    presence: mpsc::Receiver<()>,
+}
+
 /// Sends the load. When this returns, all that counts has been printed and no request will be sent any more.
 pub(crate) async fn run(
     load: &Load,
@@ -51,10 +59,45 @@ pub(crate) async fn run(
     lines: &Lines,
     stop: &CancellationToken,
 ) -> Result<(Tally, Rest), WorkError> {
-    let (launched, mut launches) = mpsc::unbounded_channel();
+    let (shared, mut watch) = prepare(load, users, lines, stop)?;
+    let mut attack = tokio::spawn(attack(users.count, shared.clone()));
+    tokio::select! {
+        _ = all_launched(&mut watch, users.count) => {}
+        _ = stop.cancelled() => {}
+        ended = &mut attack => return Err(too_early(ended)),
+    }
+    let until = begin(&shared, users, &watch).await;
+    // siege counts nothing that is in flight at its end; other loads wait for those answers.
+    let cut_at = until.filter(|_| load.siege);
+    tokio::select! {
+        _ = watch.presence.recv() => {}
+        _ = sleep_until(cut_at.unwrap_or_else(Instant::now).into()), if cut_at.is_some() => {}
+        _ = stop.cancelled() => {}
+        ended = &mut attack => return Err(too_early(ended)),
+    }
+    let lost = end(&shared, users, &mut watch).await;
+    let tally = Tally {
+        finished: shared.finished.load(Ordering::Relaxed),
+        cut_short: match lost {
+            _ if stop.is_cancelled() => Some(STOPPED.into()),
+            0 => None,
+            lost => Some(format!("{lost} users were lost")),
+        },
+        ..Tally::default()
+    };
+    Ok((tally, tokio::spawn(dismiss(attack))))
+}
+
+fn prepare(
+    load: &Load,
+    users: Users,
+    lines: &Lines,
+    stop: &CancellationToken,
+) -> Result<(Arc<Shared>, Watch), WorkError> {
+    let (launched, launches) = mpsc::unbounded_channel();
     let (open_gate, gate) = watch::channel(None);
-    let (present, mut presence) = mpsc::channel(1);
-    let shared = Arc::new(Shared {
+    let (present, presence) = mpsc::channel(1);
+    let shared = Shared {
         templates: templates(load)?,
         follow_redirects: load.siege,
         close_connections: load.connection == Connection::New,
@@ -63,56 +106,48 @@ pub(crate) async fn run(
         clock: WallClock::now(),
         numbered: 0.into(),
         finished: 0.into(),
+        left: 0.into(),
         cut: stop.child_token(),
         waiting: Mutex::new(crowd(load, users, present)?),
         launched,
         gate,
-    });
-    let mut attack = tokio::spawn(attack(users.count, shared.clone()));
-
-    let all_launched = async {
-        for _ in 0..users.count {
-            launches.recv().await;
-        }
     };
-    tokio::select! {
-        _ = all_launched => {}
-        _ = stop.cancelled() => {}
-        ended = &mut attack => return Err(too_early(ended)),
+    let watch = Watch {
+        launches,
+        gate: open_gate,
+        presence,
+    };
+    Ok((Arc::new(shared), watch))
+}
+
+async fn all_launched(watch: &mut Watch, users: u32) {
+    for _ in 0..users {
+        watch.launches.recv().await;
     }
+}
+
+/// Opens the gate, and says when it closes.
+async fn begin(shared: &Shared, users: Users, watch: &Watch) -> Option<Instant> {
     let start = Instant::now();
     let until = users.duration.map(|duration| start + duration);
     let wall_us = shared.clock.at(start);
-    lines.put(Line::Began { wall_us }).await;
-    open_gate.send_replace(Some(Span { until }));
+    shared.lines.put(Line::Began { wall_us }).await;
+    watch.gate.send_replace(Some(Span { until }));
+    until
+}
 
-    // siege counts nothing that is in flight at its end; other loads wait for those answers.
-    let cut_at_end = async {
-        match until.filter(|_| load.siege) {
-            Some(until) => sleep_until(until.into()).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = presence.recv() => {}
-        _ = cut_at_end => {}
-        _ = stop.cancelled() => {}
-        ended = &mut attack => return Err(too_early(ended)),
-    }
+/// Gives up what is in flight, and says how many users were lost on the way.
+async fn end(shared: &Shared, users: Users, watch: &mut Watch) -> u32 {
     shared.cut.cancel();
-    // Those who were never launched are not waited for.
-    shared
-        .waiting
-        .lock()
-        .expect("nothing panics while it is held")
-        .clear();
-    presence.recv().await;
-    let tally = Tally {
-        finished: shared.finished.load(Ordering::Relaxed),
-        cut_short: stop.is_cancelled().then(|| STOPPED.into()),
-        ..Tally::default()
+    let never_launched = {
+        let mut waiting = shared
+            .waiting
+            .lock()
+            .expect("nothing panics while it is held");
+        waiting.drain(..).count() as u32
     };
-    Ok((tally, tokio::spawn(dismiss(attack))))
+    watch.presence.recv().await;
+    users.count - never_launched - shared.left.load(Ordering::Relaxed)
 }
 
 /// The requests, if goose can send them.

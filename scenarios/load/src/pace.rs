@@ -31,7 +31,7 @@ impl Ceiling {
 /// The offsets at which requests are due: evenly spaced in each stage, which begins with one.
 pub(crate) fn schedule(stages: &[Stage]) -> impl Iterator<Item = Duration> {
     let mut begin = Duration::ZERO;
-    stages.to_vec().into_iter().flat_map(move |stage| {
+    stages.iter().cloned().flat_map(move |stage| {
         let offset = begin;
         let length = Duration::from(stage.duration);
         begin += length;

@@ -74,7 +74,11 @@ impl Template {
     fn parse(request: &Request) -> Result<Template, String> {
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| format!("`{}` is not a method", request.method))?;
-        Url::parse(&request.url.replace(SEQ, "1")).map_err(|e| format!("{}: {e}", request.url))?;
+        // What is an address with the least and the greatest number is one with all between.
+        for number in ["1", &u64::MAX.to_string()] {
+            Url::parse(&request.url.replace(SEQ, number))
+                .map_err(|e| format!("{}: {e}", request.url))?;
+        }
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
             let name = HeaderName::try_from(name).map_err(|e| format!("{name}: {e}"))?;
@@ -102,7 +106,7 @@ impl Template {
             name: self.request.name.clone(),
             method: self.method.clone(),
             url: Url::parse(&filled(&self.request.url))
-                .expect("it is an address with 1 in place of the number"),
+                .expect("it was parsed with the least and the greatest number"),
             headers: self.headers.clone(),
             body: self.request.body.as_deref().map(filled),
             key: self.request.key.as_deref().map(filled),
@@ -166,6 +170,7 @@ mod tests {
 
     #[test]
     fn a_request_that_cannot_be_sent_is_named() {
+        assert!(parse(&[request("http://room:80{{seq}}/")]).is_err());
         let error = parse(&[request("/rooms")]).unwrap_err().to_string();
         assert!(error.starts_with("request `register`: /rooms: "), "{error}");
     }

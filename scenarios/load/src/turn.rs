@@ -13,7 +13,7 @@ use reqwest::header::{CONNECTION, HeaderValue};
 use std::{
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     /// The last number given to a request.
     pub(crate) numbered: AtomicU64,
     pub(crate) finished: AtomicU64,
+    /// Users that have finished; one that is missing in the end was lost with its task.
+    pub(crate) left: AtomicU32,
     /// Cancels what is in flight; it is not counted.
     pub(crate) cut: CancellationToken,
     /// Users that goose has not launched yet.
@@ -144,7 +146,7 @@ pub(crate) async fn turn(goose: &mut GooseUser, shared: &Shared) {
     };
     match next {
         Some(index) => send(goose, shared, index % shared.templates.len()).await,
-        None => leave(goose).await,
+        None => leave(goose, shared).await,
     }
 }
 
@@ -168,10 +170,13 @@ async fn next(goose: &mut GooseUser, span: Span, shared: &Shared) -> Option<usiz
     Some(index)
 }
 
-async fn leave(goose: &mut GooseUser) {
+async fn leave(goose: &mut GooseUser, shared: &Shared) {
     if let Some(user) = goose.get_session_data_mut::<User>() {
         user.turns_left = Some(0);
-        user.present = None;
+        if user.present.is_some() {
+            shared.left.fetch_add(1, Ordering::Relaxed);
+            user.present = None;
+        }
     }
     sleep(IDLE).await;
 }

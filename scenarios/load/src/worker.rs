@@ -184,15 +184,14 @@ fn job() -> Result<LoadJob, WorkError> {
     serde_json::from_str(&text).map_err(|e| bad(e.to_string()))
 }
 
-/// SIGTERM is what a kubelet sends; SIGINT comes from a terminal, and goose takes it while it runs.
+/// SIGTERM is what a kubelet sends. SIGINT comes from a terminal; goose would take it, unless `ctrlc` is ours already.
 fn stop_on_signals(stop: &CancellationToken) -> Result<(), io::Error> {
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let mut received = signal(kind)?;
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            received.recv().await;
-            stop.cancel();
-        });
-    }
-    Ok(())
+    let mut terminate = signal(SignalKind::terminate())?;
+    let terminated = stop.clone();
+    tokio::spawn(async move {
+        terminate.recv().await;
+        terminated.cancel();
+    });
+    let interrupted = stop.clone();
+    ctrlc::set_handler(move || interrupted.cancel()).map_err(io::Error::other)
 }

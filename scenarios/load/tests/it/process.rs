@@ -40,12 +40,12 @@ fn hanging() -> Server {
     })))
 }
 
-fn ends_within_a_moment_of_sigterm(load: Load) {
+fn ends_within_a_moment_of(signal: Signal, load: Load) {
     let mut child = worker(&LoadJob::Load { load }).spawn().unwrap();
     let mut lines = lines(&mut child);
     assert!(matches!(lines.next(), Some(Line::Began { .. })));
     let asked = Instant::now();
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
     let last = lines.last();
     let status = child.wait().unwrap();
     let took = asked.elapsed();
@@ -64,8 +64,10 @@ fn ends_within_a_moment_of_sigterm(load: Load) {
 }
 
 #[test]
-fn sigterm_ends_a_closed_load_within_a_moment() {
-    ends_within_a_moment_of_sigterm(timed(10, Micros::from_secs(30), hanging().url));
+fn a_signal_ends_a_closed_load_within_a_moment() {
+    let load = timed(10, Micros::from_secs(30), hanging().url);
+    ends_within_a_moment_of(Signal::SIGTERM, load.clone());
+    ends_within_a_moment_of(Signal::SIGINT, load);
 }
 
 #[test]
@@ -77,10 +79,11 @@ fn sigterm_ends_an_open_load_within_a_moment() {
         }],
         in_flight_max: 1_000,
     };
-    ends_within_a_moment_of_sigterm(Load {
+    let load = Load {
         model,
         ..siege(1, 1, hanging().url)
-    });
+    };
+    ends_within_a_moment_of(Signal::SIGTERM, load);
 }
 
 #[test]
