@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 /// Why a job ended before its time.
 pub(crate) const STOPPED: &str = "stopped";
 
+/// So many threads at most look up names, write lines and keep the schedule.
+const BLOCKING_MAX: usize = 32;
+
 /// What a worker counts itself.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -147,6 +150,7 @@ pub fn main_worker() -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(BLOCKING_MAX)
         .enable_all()
         .build();
     let runtime = match runtime {

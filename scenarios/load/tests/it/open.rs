@@ -53,7 +53,7 @@ async fn a_server_that_freezes_for_a_second_is_seen_as_users_would_see_it() {
     latencies.sort();
     let p99 = latencies[latencies.len() * 99 / 100];
     assert!(
-        (850_000..1_100_000).contains(&p99),
+        (850_000..1_300_000).contains(&p99),
         "p99 {p99} µs: the last of 200 waiting requests in 1000 is at 0.95 s"
     );
     assert!(printed.requests().iter().all(|r| r.sent_us >= r.due_us));

@@ -114,15 +114,38 @@ fn nothing_but_lines_goes_to_stdout_whatever_fails_and_names_are_those_of_the_ho
 }
 
 #[test]
-fn a_job_that_cannot_be_read_is_said_so() {
+fn a_job_comes_from_the_environment_or_a_file_and_one_that_cannot_be_read_is_named() {
+    let file = std::env::temp_dir().join(format!("brownout-load-job-{}", std::process::id()));
+    fs::write(&file, "{}").unwrap();
+    for job in ["{}".to_owned(), format!("@{}", file.display())] {
+        let (code, said) = refused(&job);
+        assert_eq!(code, Some(64));
+        assert!(
+            said.starts_with("load worker: the job: missing field `do`"),
+            "{said}"
+        );
+    }
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn a_method_that_goose_does_not_know_is_said_before_anything_is_sent() {
+    let mut load = siege(1, 1, "http://room:8080/");
+    load.requests[0].method = "OPTIONS".into();
+    let (code, said) = refused(&serde_json::to_string(&LoadJob::Load { load }).unwrap());
+    assert_eq!(
+        (code, &*said),
+        (Some(64), "load worker: a closed load cannot send OPTIONS\n")
+    );
+}
+
+fn refused(job: &str) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_load-worker"))
-        .env("BROWNOUT_LOAD", "{}")
+        .env("BROWNOUT_LOAD", job)
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(64));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        said.starts_with("load worker: the job: missing field `do`"),
-        "{said}"
-    );
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
 }
