@@ -4,7 +4,7 @@
 //! - [`Scenario::plans`]: a scenario becomes one `model::Plan` for each arm, with nothing left to decide
 //! - [`explain()`]: a plan in plain words, every default included
 //! - [`schema()`]: the JSON Schema of the files
-//! - [`catalog()`], [`embedded`]: the scenarios and manifests that come with the product
+//! - [`catalog()`]: the scenarios and manifests that come with the product
 mod catalog;
 mod check;
 mod documented;
@@ -24,7 +24,7 @@ mod system;
 mod tree;
 mod words;
 
-pub use catalog::{Catalog, Found, Unknown, catalog, embedded};
+pub use catalog::{Catalog, Unknown, catalog};
 pub use explain::explain;
 pub use params::Overrides;
 pub use problem::{Place, Problem, Problems};

@@ -2,7 +2,7 @@
 use crate::fault;
 use crate::load;
 use crate::object::Object;
-use crate::problem::{Log, meant};
+use crate::problem::{LABEL_WAY_OUT, Log, is_label, meant};
 use crate::request::{self, Within};
 use crate::system::System;
 use crate::tree::Node;
@@ -60,6 +60,10 @@ impl<'a> Heads<'a> {
             let (Some((node, name)), Some(does)) = (step.word("name"), does(step)) else {
                 continue;
             };
+            if !is_label(name) {
+                let message = format!("\"{name}\" is no name for a step");
+                step.log.bad(node, message, LABEL_WAY_OUT);
+            }
             if heads.iter().any(|h: &Head| h.name == name) {
                 step.log.bad(
                     node,
@@ -186,6 +190,7 @@ pub fn read<'a>(spec: &Object<'a>, steps: &[Object<'a>], system: Option<&System>
     }
     for step in steps {
         in_order(step, &starts);
+        needless(step, &method.steps);
     }
     method
 }
@@ -333,6 +338,24 @@ fn in_order(step: &Object, waits: &BTreeMap<&str, Vec<String>>) {
     {
         let message = format!("\"{name}\" may begin before \"{fault}\", which it undoes");
         step.log.bad(node, message, format!("write after: {fault}"));
+    }
+}
+
+/// Puts down an undo of what leaves nothing to undo.
+fn needless(step: &Object, steps: &[Step]) {
+    let Some((node, name)) = step.word("undo") else {
+        return;
+    };
+    let undone = steps.iter().find(|s| s.name == name);
+    if let Some(Action::Fault { fault }) = undone.map(|s| &s.action)
+        && !fault.kind.needs_undo()
+    {
+        let message = format!("a {} leaves nothing to undo", fault.kind.word());
+        step.log.bad(
+            node,
+            message,
+            "leave this step out, or roll out another manifest",
+        );
     }
 }
 

@@ -152,6 +152,21 @@ impl Log {
     }
 }
 
+/// Longest name of a step, an arm or a namespace: Jobs and run namespaces are named after them, and Kubernetes allows 63
+/// letters with what is added in front and behind.
+const LABEL_MAX: usize = 50;
+
+/// What such a name looks like, for messages.
+pub(crate) const LABEL_WAY_OUT: &str =
+    "write small letters, digits and hyphens, at most 50, as auth-down";
+
+/// Whether a name can be part of the name of a Kubernetes object: small letters, digits and hyphens between them.
+pub(crate) fn is_label(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let ends = name.starts_with('-') || name.ends_with('-');
+    !name.is_empty() && name.len() <= LABEL_MAX && name.chars().all(allowed) && !ends
+}
+
 /// The word of `known` that was probably meant, if one is near.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word = word.to_lowercase();

@@ -2,7 +2,7 @@
 use crate::object::Object;
 use crate::overlay;
 use crate::params::{self, Overrides};
-use crate::problem::{Log, Problem, Problems};
+use crate::problem::{LABEL_WAY_OUT, Log, Problem, Problems, is_label};
 use crate::system::{Read, System};
 use crate::tree::Node;
 use crate::words::{API_VERSION, SCENARIO};
@@ -22,16 +22,11 @@ const MAIN: &str = "main";
 /// A scenario file, free of mistakes as far as that can be seen without its manifests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// The file as it was named to [`parse`].
-    pub file: String,
-    /// `metadata.name`, e.g. `mybnb/zero-downtime`.
-    pub name: String,
-    /// `metadata.labels`.
-    pub labels: BTreeMap<String, String>,
-    /// `spec.hypothesis`.
-    pub hypothesis: String,
-    /// Its arms in the order in which they run.
-    pub arms: Vec<Arm>,
+    file: String,
+    name: String,
+    labels: BTreeMap<String, String>,
+    hypothesis: String,
+    arms: Vec<Arm>,
     spec: Node,
 }
 
@@ -97,7 +92,10 @@ fn scenario(root: &Node, log: &Log) -> Option<Scenario> {
     s.one_of("apiVersion");
     s.one_of("kind");
     let metadata = s.object("metadata")?;
-    if let Some((node, name)) = metadata.word("name").filter(|(_, n)| !is_name(n)) {
+    if let Some((node, name)) = metadata
+        .word("name")
+        .filter(|(_, n)| !n.split('/').all(is_label))
+    {
         let message = format!("\"{name}\" is no name");
         log.bad(
             node,
@@ -126,15 +124,6 @@ fn scenario(root: &Node, log: &Log) -> Option<Scenario> {
     })
 }
 
-/// What can be part of a Kubernetes name, with slashes between.
-fn is_name(name: &str) -> bool {
-    let part = |p: &str| {
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        !p.is_empty() && p.chars().all(allowed) && !p.starts_with('-') && !p.ends_with('-')
-    };
-    name.split('/').all(part)
-}
-
 fn arms(spec: &Object) -> Vec<Arm> {
     let ids = |o: &Object| {
         let list = o.list("documented").into_iter();
@@ -152,7 +141,15 @@ fn arms(spec: &Object) -> Vec<Arm> {
             documented,
         }
     };
-    let named: Vec<Arm> = spec.map("arms").iter().map(arm).collect();
+    let overlays = spec.map("arms");
+    for (name, o) in overlays.iter().filter(|(name, _)| !is_label(name)) {
+        spec.log.bad(
+            o.node,
+            format!("\"{name}\" is no name for an arm"),
+            LABEL_WAY_OUT,
+        );
+    }
+    let named: Vec<Arm> = overlays.iter().map(arm).collect();
     match spec.get("arms") {
         Some(_) => named,
         None => vec![Arm {
@@ -173,6 +170,49 @@ struct Variant<'v> {
 }
 
 impl Scenario {
+    /// The file as it was named to [`parse`].
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// `metadata.name`, e.g. `mybnb/zero-downtime`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `metadata.labels`.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    /// `spec.hypothesis`; an arm may have one of its own.
+    pub fn hypothesis(&self) -> &str {
+        &self.hypothesis
+    }
+
+    /// Its arms in the order in which they run.
+    pub fn arms(&self) -> &[Arm] {
+        &self.arms
+    }
+
+    /// Ids of the recorded experiments that its arms replay, each once.
+    pub fn documented_ids(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = vec![];
+        for id in self.arms.iter().flat_map(|a| &a.documented) {
+            if !ids.contains(&id.as_str()) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
+    /// The same scenario with only those arms for which `wanted` holds; none if it holds for none.
+    pub fn only(&self, wanted: impl Fn(&Arm) -> bool) -> Option<Scenario> {
+        let mut scenario = self.clone();
+        scenario.arms.retain(wanted);
+        (!scenario.arms.is_empty()).then_some(scenario)
+    }
+
     /// One plan for each arm, in the order of the file. `seed` wins over the file's, `overrides` (params by name) too.
     /// `files` is given paths relative to where the path of the scenario file begins.
     pub fn plans(
@@ -287,7 +327,7 @@ impl Scenario {
                 "name the files with its objects",
             );
         }
-        let namespace = spec.object("target").and_then(|t| t.text("namespace"));
+        let namespace = namespace(&spec);
         let mut plan = Plan {
             scenario: self.name.clone(),
             arm: variant.arm.into(),
@@ -299,7 +339,7 @@ impl Scenario {
                 .iter()
                 .map(|(name, n)| (name.clone(), params::written(n)))
                 .collect(),
-            namespace: namespace?.into(),
+            namespace: namespace?,
             manifests: system.map(|s| s.manifests).unwrap_or_default(),
             ready_timeout,
             steps: method.steps,
@@ -312,6 +352,16 @@ impl Scenario {
         }
         Some(plan)
     }
+}
+
+fn namespace(spec: &Object) -> Option<String> {
+    let target = spec.object("target")?;
+    let (node, name) = target.word("namespace")?;
+    if !is_label(name) {
+        spec.log
+            .bad(node, format!("\"{name}\" is no namespace"), LABEL_WAY_OUT);
+    }
+    Some(name.into())
 }
 
 /// Every fault replaced by nothing. Where there is none, nothing is done at all, so that nothing can be shown.

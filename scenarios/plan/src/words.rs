@@ -368,7 +368,11 @@ pub static STEP: Type = Type {
     name: "step",
     about: "One thing that happens: exactly one of load, fault, undo, requests and collect.",
     fields: &[
-        must("name", Form::Text, "Unique in the method."),
+        must(
+            "name",
+            Form::Text,
+            "Unique in the method; small letters, digits and hyphens.",
+        ),
         may(
             "after",
             Form::Texts,

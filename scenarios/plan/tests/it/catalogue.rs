@@ -1,26 +1,26 @@
 //! The scenarios that come with the product.
 use model::{Mutant, Plan, Profile};
-use plan::{Catalog, Overrides, Scenario, catalog, embedded, explain, validate};
-
-fn catalogue() -> Catalog {
-    catalog().unwrap_or_else(|problems| panic!("{problems}"))
-}
+use plan::{Overrides, Scenario, catalog, explain, validate};
 
 fn plans(scenario: &Scenario, profile: Profile, mutant: Option<Mutant>) -> Vec<Plan> {
-    let plans = scenario.plans(profile, None, mutant, &Overrides::new(), &embedded);
+    let plans = scenario.plans(profile, None, mutant, &Overrides::new(), &|path: &str| {
+        catalog().read(path)
+    });
     plans.unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 #[test]
 fn every_scenario_has_plans_in_both_profiles_and_as_both_mutants() {
-    for scenario in catalogue().list() {
+    for scenario in catalog().list() {
         for profile in [Profile::Quick, Profile::Documented] {
             for mutant in [None, Some(Mutant::NoFault), Some(Mutant::MechanismOff)] {
                 let plans = plans(scenario, profile, mutant);
-                assert_eq!(plans.len(), scenario.arms.len(), "{}", scenario.name);
+                assert_eq!(plans.len(), scenario.arms().len(), "{}", scenario.name());
                 for plan in plans {
                     assert_eq!((plan.profile, plan.mutant), (profile, mutant));
                     assert!(!plan.checks.is_empty() && !plan.manifests.is_empty());
+                    let stored = serde_json::to_string(&plan).unwrap();
+                    assert_eq!(serde_json::from_str::<Plan>(&stored).unwrap(), plan);
                 }
             }
         }
@@ -29,7 +29,7 @@ fn every_scenario_has_plans_in_both_profiles_and_as_both_mutants() {
 
 #[test]
 fn a_mutant_is_another_plan_that_is_asked_the_same() {
-    for scenario in catalogue().list() {
+    for scenario in catalog().list() {
         for mutant in [Mutant::NoFault, Mutant::MechanismOff] {
             let both = plans(scenario, Profile::Quick, None).into_iter().zip(plans(
                 scenario,
@@ -51,8 +51,7 @@ fn a_mutant_is_another_plan_that_is_asked_the_same() {
 
 #[test]
 fn the_documented_experiments_are_found_by_their_ids_and_only_the_arm_that_replays_them() {
-    let catalogue = catalogue();
-    let names: Vec<&str> = catalogue.list().iter().map(|s| s.name.as_str()).collect();
+    let names: Vec<&str> = catalog().list().iter().map(|s| s.name()).collect();
     assert_eq!(
         names,
         [
@@ -63,16 +62,14 @@ fn the_documented_experiments_are_found_by_their_ids_and_only_the_arm_that_repla
         ]
     );
     let found = |asked: &str| -> Vec<(String, Vec<String>)> {
-        let found = catalogue
+        let found = catalog()
             .find(asked)
             .unwrap_or_else(|unknown| panic!("{unknown}"));
-        let owned = |f: &plan::Found| {
-            (
-                f.scenario.name.clone(),
-                f.arms.iter().map(ToString::to_string).collect(),
-            )
-        };
-        found.iter().map(owned).collect()
+        let arms = |s: &Scenario| s.arms().iter().map(|a| a.name.clone()).collect();
+        found
+            .iter()
+            .map(|s| (s.name().to_string(), arms(s)))
+            .collect()
     };
     let one = |name: &str, arms: &[&str]| {
         vec![(
@@ -97,17 +94,20 @@ fn the_documented_experiments_are_found_by_their_ids_and_only_the_arm_that_repla
         found("mybnb/zero-downtime"),
         one("mybnb/zero-downtime", &["without-probes", "with-probes"])
     );
-    assert_eq!(found("mybnb").len(), 4);
+    assert_eq!(
+        (found("mybnb").len(), found("mybnb/").len(), found("").len()),
+        (4, 4, 4)
+    );
 }
 
 #[test]
 fn a_scenario_that_is_not_there_is_met_with_the_one_that_was_meant() {
-    let unknown = catalogue().find("mybnb/zero-downtme").unwrap_err();
+    let unknown = catalog().find("mybnb/zero-downtme").unwrap_err();
     assert_eq!(
         unknown.to_string(),
         "no such scenario: \"mybnb/zero-downtme\"; did you mean mybnb/zero-downtime?"
     );
-    let unknown = catalogue().find("everything").unwrap_err();
+    let unknown = catalog().find("everything").unwrap_err();
     assert!(
         unknown
             .to_string()
@@ -131,9 +131,8 @@ fn a_file_on_disk_is_read_as_one_of_the_catalogue() {
 
 #[test]
 fn a_plan_is_told_in_plain_words_with_every_default() {
-    let catalogue = catalogue();
-    let scenario = catalogue.find("mybnb/zero-downtime-off").unwrap()[0].scenario;
-    let told = explain(&plans(scenario, Profile::Quick, None)[0]);
+    let found = catalog().find("mybnb/zero-downtime-off").unwrap();
+    let told = explain(&plans(&found[0], Profile::Quick, None)[0]);
     assert_eq!(told, TOLD);
 }
 
@@ -166,9 +165,8 @@ Recorded as mybnb/zero-downtime-off: Without probes, a redeploy under load loses
 
 #[test]
 fn the_recorded_figures_are_those_of_the_report() {
-    let catalogue = catalogue();
-    let scenario = catalogue.find("mybnb/zero-downtime").unwrap()[0].scenario;
-    let plans = plans(scenario, Profile::Documented, None);
+    let found = catalog().find("mybnb/zero-downtime").unwrap();
+    let plans = plans(&found[0], Profile::Documented, None);
     let recorded = |arm: usize| plans[arm].documented[0].siege.clone().unwrap();
     assert_eq!(
         (

@@ -225,3 +225,25 @@ fn a_manifest_that_is_not_yaml_is_told_with_its_own_line() {
         "s/m/a.yaml:2:19: this is not YAML: unclosed bracket '[' at line 2, column 19; mend the manifest"
     );
 }
+
+#[test]
+fn names_must_do_for_kubernetes_and_a_rollout_has_no_undo() {
+    let text = format!(
+        "{HEAD}  method:
+    - {{ name: Roll It, fault: {{ type: rollout, deployment: a, manifest: m/b.yaml }} }}
+    - {{ name: back, undo: Roll It }}
+  arms:
+    with probes: {{ hypothesis: x }}
+"
+    )
+    .replace("namespace: shop", "namespace: Shop");
+    assert_eq!(
+        told(&text),
+        [
+            "a.yaml:6:24: spec.target.namespace: \"Shop\" is no namespace; write small letters, digits and hyphens, at most 50, as auth-down",
+            "a.yaml:9:15: spec.method[0].name: \"Roll It\" is no name for a step; write small letters, digits and hyphens, at most 50, as auth-down",
+            "a.yaml:10:27: spec.method[1].undo: a rollout leaves nothing to undo; leave this step out, or roll out another manifest",
+            "a.yaml:12:18: spec.arms.with probes: \"with probes\" is no name for an arm; write small letters, digits and hyphens, at most 50, as auth-down",
+        ]
+    );
+}

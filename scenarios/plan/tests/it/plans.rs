@@ -231,7 +231,7 @@ fn arms_are_plans_in_the_order_of_the_file() {
     let text = format!("{SCENARIO}{arms}");
     let scenario = parse("a.yaml", &text).unwrap_or_else(|p| panic!("{p}"));
     let told: Vec<_> = scenario
-        .arms
+        .arms()
         .iter()
         .map(|a| (a.name.as_str(), a.hypothesis.as_str(), a.documented.len()))
         .collect();
