@@ -25,19 +25,19 @@ pub(crate) fn check(load: &str, collect: &str, timeline: &Timeline) -> Finding {
         ),
         None => (
             Verdict::Inconclusive,
-            format!("{collect} collected nothing"),
+            format!("“{collect}” collected nothing"),
         ),
         Some(false) => (
             Verdict::Inconclusive,
-            format!("{collect} was not read to its end"),
+            format!("“{collect}” was not read to its end"),
         ),
         Some(true) if found == 0 => (
             Verdict::Inconclusive,
-            format!("nothing that {load} wrote was found, so nothing could be there twice"),
+            format!("nothing that “{load}” wrote was found, so nothing could be there twice"),
         ),
         Some(true) => (
             Verdict::Pass,
-            format!("none of {} of {load} found twice", count(found, "write")),
+            format!("none of {} of “{load}” found twice", count(found, "write")),
         ),
     };
     Finding {

@@ -4,13 +4,13 @@ use model::{Fact, Finding, Micros, Timeline, Verdict};
 
 pub(crate) fn check(service: &str, load: &str, timeline: &Timeline) -> Finding {
     let finding = |verdict, because: String| Finding {
-        target: format!("ready endpoints of {service} >= 1 during {load}"),
+        target: format!("ready endpoints of {service} >= 1 during “{load}”"),
         ..Finding::new("endpoints-never-empty", verdict, because)
     };
     let Some((from, to)) = timeline.span(load) else {
         return finding(
             Verdict::Inconclusive,
-            format!("no request of {load} was seen"),
+            format!("no request of “{load}” was seen"),
         );
     };
     let changes: Vec<(Micros, u32)> = timeline
@@ -49,11 +49,11 @@ pub(crate) fn check(service: &str, load: &str, timeline: &Timeline) -> Finding {
         ),
         (None, None) => (
             Verdict::Inconclusive,
-            format!("the endpoints of {service} are not known from the start of {load}"),
+            format!("the endpoints of {service} are not known from the start of “{load}”"),
         ),
         (None, Some(_)) => (
             Verdict::Pass,
-            format!("{service} had a ready endpoint at every moment of {load}"),
+            format!("{service} had a ready endpoint at every moment of “{load}”"),
         ),
     };
     Finding {

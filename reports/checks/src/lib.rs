@@ -34,7 +34,7 @@ pub fn judge(plan: &Plan, timeline: &Timeline) -> Judgement {
     let seen: Vec<Finding> = plan
         .checks
         .iter()
-        .map(|check| perform(check, timeline, &windows))
+        .map(|check| perform(check, plan, timeline, &windows))
         .collect();
     let findings = verdict::qualify(plan, &conditions, seen);
     let summaries = plan
@@ -54,14 +54,14 @@ pub fn judge(plan: &Plan, timeline: &Timeline) -> Judgement {
     }
 }
 
-fn perform(check: &Check, timeline: &Timeline, windows: &[model::Window]) -> Finding {
+fn perform(check: &Check, plan: &Plan, timeline: &Timeline, windows: &[model::Window]) -> Finding {
     let finding = match &check.kind {
         CheckKind::Metric {
             metric,
             condition,
             step,
         } => metric::check(*metric, *condition, &Sample::of(timeline, step), windows),
-        CheckKind::Responses { step, expected } => responses::check(step, expected, timeline),
+        CheckKind::Responses { step, expected } => responses::check(step, expected, plan, timeline),
         CheckKind::ReplacementInside { deployment, load } => {
             replacement::check(deployment, load, timeline)
         }
@@ -103,7 +103,7 @@ pub fn report(
     let first = arms.first().map(|arm| &arm.plan);
     Report {
         scenario: first.map(|p| p.scenario.clone()).unwrap_or_default(),
-        hypothesis: first.map(|p| p.hypothesis.clone()).unwrap_or_default(),
+        hypothesis: hypothesis(&arms),
         verdict,
         reason,
         arms,
@@ -111,6 +111,17 @@ pub fn report(
         version: version.into(),
         judged: judged.into(),
     }
+}
+
+/// What the arms claim together; often all claim the same.
+fn hypothesis(arms: &[ArmReport]) -> String {
+    let mut claims: Vec<&str> = vec![];
+    for claim in arms.iter().map(|arm| arm.plan.hypothesis.trim()) {
+        if !claims.contains(&claim) {
+            claims.push(claim);
+        }
+    }
+    claims.join(" ")
 }
 
 /// An instant as findings write it: `+2.500 s` from the start of the run.

@@ -1,5 +1,5 @@
 //! Every acknowledged write of a load was found by the step that collects.
-use crate::{count, ledger::Ledger};
+use crate::{count, ledger::Ledger, offset};
 use model::{Finding, Timeline, Verdict};
 
 /// So many lost keys are named.
@@ -12,12 +12,12 @@ pub(crate) fn check(load: &str, collect: &str, at_least: u64, timeline: &Timelin
     let (verdict, because) = match ledger.complete {
         None => (
             Verdict::Inconclusive,
-            format!("{collect} collected nothing"),
+            format!("“{collect}” collected nothing"),
         ),
         Some(false) => (
             Verdict::Inconclusive,
             format!(
-                "{collect} was not read to its end, so {} may still be there",
+                "“{collect}” was not read to its end, so {} may still be there",
                 count(lost.len() as u64, "missing write")
             ),
         ),
@@ -32,13 +32,16 @@ pub(crate) fn check(load: &str, collect: &str, at_least: u64, timeline: &Timelin
         Some(true) if acked < at_least.max(1) => (
             Verdict::Inconclusive,
             format!(
-                "{} of {load}, and {at_least} are needed",
+                "{} of “{load}”, and {at_least} are needed",
                 count(acked, "acknowledged write")
             ),
         ),
         Some(true) => (
             Verdict::Pass,
-            format!("all {} of {load} found", count(acked, "acknowledged write")),
+            format!(
+                "all {} of “{load}” found",
+                count(acked, "acknowledged write")
+            ),
         ),
     };
     Finding {
@@ -51,11 +54,26 @@ pub(crate) fn check(load: &str, collect: &str, at_least: u64, timeline: &Timelin
             Verdict::Fail => lost
                 .iter()
                 .take(EVIDENCE_MAX)
-                .map(|key| format!("lost: {key}"))
+                .map(|key| story(key, load, timeline))
                 .collect(),
             _ => vec![],
         },
         ..Finding::new("no-lost-acked-writes", verdict, because)
+    }
+}
+
+/// `lost: host-3, acknowledged at +2.177 s with HTTP 201`.
+fn story(key: &str, load: &str, timeline: &Timeline) -> String {
+    let acknowledged = timeline
+        .requests(load)
+        .find(|(_, r)| r.key.as_deref() == Some(key) && r.is_good());
+    match acknowledged {
+        Some((_, r)) => format!(
+            "lost: {key}, acknowledged at {} with {}",
+            offset(r.done),
+            r.result()
+        ),
+        None => format!("lost: {key}"),
     }
 }
 
@@ -98,7 +116,10 @@ mod tests {
         let finding = found(&[("a", Ok(201)), ("b", Ok(201))], &["a"], true);
         assert_eq!(finding.verdict, Verdict::Fail);
         assert_eq!(finding.because, "1 of 2 acknowledged writes lost");
-        assert_eq!(finding.evidence, ["lost: b"]);
+        assert_eq!(
+            finding.evidence,
+            ["lost: b, acknowledged at +2.002 s with HTTP 201"]
+        );
     }
 
     #[test]
@@ -107,7 +128,7 @@ mod tests {
         assert_eq!(few.verdict, Verdict::Inconclusive);
         assert_eq!(
             few.because,
-            "1 acknowledged write of siege, and 2 are needed"
+            "1 acknowledged write of “siege”, and 2 are needed"
         );
         let torn = found(&[("a", Ok(201)), ("b", Ok(201))], &["a"], false);
         assert_eq!(torn.verdict, Verdict::Inconclusive);

@@ -41,22 +41,42 @@ pub(crate) fn check(
         }
         _ => "",
     };
-    let (n, good) = (sample.len(), sample.good());
+    let timed = is_time(metric);
+    let lines = windows.iter().filter(|_| !timed).take(EVIDENCE_MAX);
+    let written = unit.write(figure.value);
     Finding {
         measured: match figure.at_least {
-            true => format!("at least {}", unit.write(figure.value)),
-            false => unit.write(figure.value),
+            true => format!("at least {written}"),
+            false => written.clone(),
         },
-        evidence: windows.iter().take(EVIDENCE_MAX).map(|w| line(w)).collect(),
+        evidence: lines.map(|w| line(w)).collect(),
         ..finding(
             verdict,
-            format!(
-                "{good} of {} of {} answered well{open}",
-                count(n, "request"),
-                sample.step
-            ),
+            format!("{}{open}", because(metric, sample, &written)),
         )
     }
+}
+
+fn is_time(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::LatencyP50 | Metric::LatencyP90 | Metric::LatencyP99
+    )
+}
+
+fn because(metric: Metric, sample: &Sample, written: &str) -> String {
+    let (n, good, step) = (count(sample.len(), "request"), sample.good(), sample.step);
+    let share = match metric {
+        Metric::LatencyP50 => "half",
+        Metric::LatencyP90 => "90 %",
+        Metric::LatencyP99 => "99 %",
+        Metric::Requests => return format!("“{step}” sent {n}"),
+        _ => return format!("{good} of {n} of “{step}” answered well"),
+    };
+    format!(
+        "{share} of {} of “{step}” took at most {written}",
+        count(good, "good request")
+    )
 }
 
 fn too_few(metric: Metric, sample: &Sample) -> Option<String> {
@@ -69,7 +89,7 @@ fn too_few(metric: Metric, sample: &Sample) -> Option<String> {
     };
     (has < needed).then(|| {
         format!(
-            "{} of {} on the timeline, and {} needs at least {needed}",
+            "{} of “{}” on the timeline, and {} needs at least {needed}",
             count(has, "request"),
             sample.step,
             metric.word()
@@ -131,7 +151,7 @@ fn line(window: &Window) -> String {
         model::WindowState::Degraded => "degraded",
     };
     let fault = match &window.fault {
-        Some(fault) => format!(", after {fault}"),
+        Some(fault) => format!(", after “{fault}”"),
         None => ", before any fault".into(),
     };
     format!(
@@ -161,21 +181,24 @@ mod tests {
         let passes = all(&Story::rollout());
         assert_eq!(passes.verdict, Verdict::Pass);
         assert_eq!(passes.target, "availability == 100 %");
-        assert_eq!(passes.because, "100 of 100 requests of siege answered well");
+        assert_eq!(
+            passes.because,
+            "100 of 100 requests of “siege” answered well"
+        );
 
         let fails = all(&Story::rollout().failing(2300..2500));
         assert_eq!(fails.verdict, Verdict::Fail);
         assert_eq!(fails.measured, "80 %");
         assert_eq!(
             fails.evidence,
-            ["+2.300 s to +2.500 s down, 20 failed: connectionRefused 20, after roll"]
+            ["+2.300 s to +2.500 s down, 20 failed: connectionRefused 20, after “roll”"]
         );
 
         let few = all(&Story::rollout().requests_until(2490));
         assert_eq!(few.verdict, Verdict::Inconclusive);
         assert_eq!(
             few.because,
-            "49 requests of siege on the timeline, and availability needs at least 50"
+            "49 requests of “siege” on the timeline, and availability needs at least 50"
         );
     }
 

@@ -15,13 +15,13 @@ struct Life<'a> {
 
 pub(crate) fn check(deployment: &str, load: &str, timeline: &Timeline) -> Finding {
     let finding = |verdict, because: String| Finding {
-        target: format!("a pod of {deployment} replaced during {load}"),
+        target: format!("a pod of {deployment} replaced during “{load}”"),
         ..Finding::new("replacement-inside", verdict, because)
     };
     let Some((from, to)) = timeline.span(load) else {
         return finding(
             Verdict::Inconclusive,
-            format!("no request of {load} was seen"),
+            format!("no request of “{load}” was seen"),
         );
     };
     let lives = lives(deployment, timeline);
@@ -32,19 +32,23 @@ pub(crate) fn check(deployment: &str, load: &str, timeline: &Timeline) -> Findin
         );
     }
     let inside = |at: Option<Micros>| at.filter(|at| (from..=to).contains(at));
-    let came = lives.values().find_map(|l| Some((l, inside(l.ready)?)));
-    let went = lives.values().find_map(|l| {
-        let was_ready = l.ready.is_some_and(|at| at < from);
-        Some((l, inside(l.ending)?)).filter(|_| was_ready || lives.len() > 1)
-    });
+    // Only a pod that was ready can be replaced.
+    let went = lives
+        .iter()
+        .filter(|(_, life)| life.ready.is_some())
+        .find_map(|(uid, life)| Some((uid, life, inside(life.ending)?)));
+    let came = lives
+        .iter()
+        .filter(|(uid, _)| went.is_none_or(|(old, _, _)| old != *uid))
+        .find_map(|(_, life)| Some((life, inside(life.ready)?)));
     match (went, came) {
-        (Some((old, ending)), Some((new, ready))) if old.name != new.name => Finding {
+        (Some((_, old, ending)), Some((new, ready))) => Finding {
             measured: format!("{} → {}", old.name, new.name),
             evidence: vec![
                 format!("{} {} began to end", offset(ending), old.name),
                 format!("{} {} became ready", offset(ready), new.name),
                 format!(
-                    "{load} sent requests from {} to {}",
+                    "“{load}” sent requests from {} to {}",
                     offset(from),
                     offset(to)
                 ),
@@ -52,15 +56,15 @@ pub(crate) fn check(deployment: &str, load: &str, timeline: &Timeline) -> Findin
             ..finding(
                 Verdict::Pass,
                 format!(
-                    "{} replaced {} between two requests of {load}",
+                    "{} replaced {} between two requests of “{load}”",
                     new.name, old.name
                 ),
             )
         },
-        (Some((old, at)), _) => finding(
+        (Some((_, old, at)), None) => finding(
             Verdict::Inconclusive,
             format!(
-                "{} began to end at {}, but no other pod of {deployment} became ready before {load} ended",
+                "{} began to end at {}, but no other pod of {deployment} became ready before “{load}” ended",
                 old.name,
                 offset(at)
             ),
@@ -68,14 +72,14 @@ pub(crate) fn check(deployment: &str, load: &str, timeline: &Timeline) -> Findin
         (None, Some((new, at))) => finding(
             Verdict::Inconclusive,
             format!(
-                "{} became ready at {}, but no other pod of {deployment} ended during {load}",
+                "{} became ready at {}, but no other pod of {deployment} ended during “{load}”",
                 new.name,
                 offset(at)
             ),
         ),
         (None, None) => finding(
             Verdict::Fail,
-            format!("no pod of {deployment} came or went during {load}"),
+            format!("no pod of {deployment} came or went during “{load}”"),
         ),
     }
 }
@@ -120,7 +124,7 @@ mod tests {
             [
                 "+2.520 s review-old began to end",
                 "+2.500 s review-new became ready",
-                "siege sent requests from +2.000 s to +2.992 s"
+                "“siege” sent requests from +2.000 s to +2.992 s"
             ]
         );
     }
@@ -131,7 +135,7 @@ mod tests {
         assert_eq!(finding.verdict, Verdict::Fail);
         assert_eq!(
             finding.because,
-            "no pod of review came or went during siege"
+            "no pod of review came or went during “siege”"
         );
     }
 

@@ -1,6 +1,6 @@
 //! Every answer of a step is as expected, in order.
 use crate::json;
-use model::{Expected, Finding, Micros, RequestFact, Timeline, Verdict};
+use model::{Action, Expected, Finding, Micros, Plan, RequestFact, Timeline, Verdict};
 
 /// What is wrong with an answer, or why that cannot be told.
 enum Wrong {
@@ -8,7 +8,12 @@ enum Wrong {
     Unknown(String),
 }
 
-pub(crate) fn check(step: &str, expected: &[Expected], timeline: &Timeline) -> Finding {
+pub(crate) fn check(
+    step: &str,
+    expected: &[Expected],
+    plan: &Plan,
+    timeline: &Timeline,
+) -> Finding {
     let mut differs = vec![];
     let mut unknown = vec![];
     let mut as_expected = 0;
@@ -22,7 +27,7 @@ pub(crate) fn check(step: &str, expected: &[Expected], timeline: &Timeline) -> F
         };
         as_expected += usize::from(wrong.is_empty());
         for wrong in wrong {
-            let name = format!("request {} of {step}", index + 1);
+            let name = name(plan, step, index);
             match wrong {
                 Wrong::Differs(what) => differs.push(format!("{name}: {what}")),
                 Wrong::Unknown(what) => unknown.push(format!("{name}: {what}")),
@@ -34,11 +39,11 @@ pub(crate) fn check(step: &str, expected: &[Expected], timeline: &Timeline) -> F
         (None, Some(first)) => (Verdict::Inconclusive, first.clone()),
         (None, None) if expected.is_empty() => (
             Verdict::Inconclusive,
-            format!("nothing is expected of {step}"),
+            format!("nothing is expected of “{step}”"),
         ),
         (None, None) => (
             Verdict::Pass,
-            format!("every answer of {step} is as expected"),
+            format!("every answer of “{step}” is as expected"),
         ),
     };
     Finding {
@@ -53,6 +58,16 @@ pub(crate) fn check(step: &str, expected: &[Expected], timeline: &Timeline) -> F
             .take(EVIDENCE_MAX)
             .collect(),
         ..Finding::new("responses", verdict, because)
+    }
+}
+
+/// As the plan calls the request.
+fn name(plan: &Plan, step: &str, index: usize) -> String {
+    match plan.step(step).map(|s| &s.action) {
+        Some(Action::Requests { requests }) if index < requests.len() => {
+            format!("“{}”", requests[index].name)
+        }
+        _ => format!("request {} of “{step}”", index + 1),
     }
 }
 
@@ -212,11 +227,8 @@ mod tests {
     }
 
     fn found(requests: Vec<RequestFact>) -> Finding {
-        check(
-            "register",
-            &register(),
-            &Story::answers(requests).timeline(),
-        )
+        let story = Story::answers(requests);
+        check("register", &register(), &story.plan(), &story.timeline())
     }
 
     fn created() -> RequestFact {
@@ -251,11 +263,11 @@ mod tests {
         assert_eq!(
             finding.evidence,
             [
-                "request 1 of register: HTTP 200 instead of HTTP 201",
-                "request 1 of register: Location http://room:8080/rooms/x, expected http://room:8080/rooms/<number>",
-                "request 1 of register: took 9.00 s, not less than 1.00 s",
-                "request 1 of register: $.price is \"1000\", expected 1000",
-                "request 2 of register: HTTP 200 instead of dns or connectionRefused",
+                "request 1 of “register”: HTTP 200 instead of HTTP 201",
+                "request 1 of “register”: Location http://room:8080/rooms/x, expected http://room:8080/rooms/<number>",
+                "request 1 of “register”: took 9.00 s, not less than 1.00 s",
+                "request 1 of “register”: $.price is \"1000\", expected 1000",
+                "request 2 of “register”: HTTP 200 instead of dns or connectionRefused",
             ]
         );
     }
@@ -264,7 +276,7 @@ mod tests {
     fn a_request_that_was_not_sent_leaves_it_open() {
         let finding = found(vec![created()]);
         assert_eq!(finding.verdict, Verdict::Inconclusive);
-        assert_eq!(finding.because, "request 2 of register: was not sent");
+        assert_eq!(finding.because, "request 2 of “register”: was not sent");
     }
 
     #[test]

@@ -46,8 +46,8 @@ pub(crate) fn qualify(plan: &Plan, conditions: &[Finding], findings: Vec<Finding
 fn untold(finding: Finding, condition: &Finding) -> Finding {
     Finding {
         because: format!(
-            "{} is not met ({}); what was seen: {}",
-            condition.check, condition.because, finding.because
+            "not shown, because {} is not met; what was seen: {}",
+            condition.check, finding.because
         ),
         verdict: Verdict::Inconclusive,
         ..finding
@@ -109,9 +109,12 @@ pub(crate) fn conclude(conditions: &[Finding], findings: &[Finding]) -> (Verdict
         };
         let measured = match first.measured.is_empty() {
             true => String::new(),
-            false => format!("{} instead of {}; ", first.measured, first.target),
+            false => format!("{}, asked for was {}; ", first.measured, first.target),
         };
-        let reason = format!("{}: {measured}{}{more}", first.check, first.because);
+        let reason = format!(
+            "“{}” does not hold: {measured}{}{more}",
+            first.check, first.because
+        );
         return (Verdict::Fail, reason);
     }
     if let Some(condition) = unmet {
@@ -121,7 +124,7 @@ pub(crate) fn conclude(conditions: &[Finding], findings: &[Finding]) -> (Verdict
     if let Some(first) = of(Verdict::Inconclusive).first() {
         return (
             Verdict::Inconclusive,
-            format!("{}: {}", first.check, first.because),
+            format!("“{}” cannot be told: {}", first.check, first.because),
         );
     }
     match counting.len() {
@@ -152,14 +155,14 @@ pub(crate) fn not_shown(plan: &Plan, timeline: &Timeline) -> Vec<String> {
     for (step, _) in plan.loads() {
         if let Some(floor) = Sample::of(timeline, step).floor() {
             limits.push(format!(
-                "outages shorter than {floor}, the mean time between two requests of {step}"
+                "outages shorter than {floor}, the mean time between two requests of “{step}”"
             ));
         }
     }
     for observation in timeline.all() {
         match &observation.fact {
             Fact::LoadBegan { step, clock_error } if clock_error.0 > 0 => limits.push(format!(
-                "the order of two things less than {clock_error} apart, when one is a request of {step}: its worker has a clock of its own"
+                "the order of two things less than {clock_error} apart, when one is a request of “{step}”: its worker has a clock of its own"
             )),
             Fact::Gap { what } => limits.push(format!("{}: {what}", offset(observation.at))),
             _ => {}
@@ -202,7 +205,7 @@ pub(crate) fn of_arms(arms: &[ArmReport]) -> (Verdict, String) {
         .filter(|arm| arm.judgement.verdict == verdict)
         .map(|arm| match arms.len() {
             1 => arm.judgement.reason.clone(),
-            _ => format!("{}: {}", arm.plan.arm, arm.judgement.reason),
+            _ => format!("arm {}: {}", arm.plan.arm, arm.judgement.reason),
         })
         .collect();
     let reason = match verdict {
@@ -260,15 +263,15 @@ mod tests {
             judged(Story::rollout()),
             (
                 Verdict::Pass,
-                "100 of 100 requests of siege answered well; review-new replaced review-old between two requests of siege".into(),
+                "100 of 100 requests of “siege” answered well; review-new replaced review-old between two requests of “siege”".into(),
                 0
             )
         );
         assert_eq!(
             not_shown(&Story::rollout().plan(), &Story::rollout().timeline()),
             [
-                "outages shorter than 10.0 ms, the mean time between two requests of siege",
-                "the order of two things less than 1.0 ms apart, when one is a request of siege: its worker has a clock of its own",
+                "outages shorter than 10.0 ms, the mean time between two requests of “siege”",
+                "the order of two things less than 1.0 ms apart, when one is a request of “siege”: its worker has a clock of its own",
                 "how another run would go: each fault was injected once"
             ]
         );
@@ -280,7 +283,7 @@ mod tests {
             judged(Story::rollout().failing(2300..2500)),
             (
                 Verdict::Fail,
-                "all answered: 80 % instead of availability == 100 %; 80 of 100 requests of siege answered well".into(),
+                "“all answered” does not hold: 80 %, asked for was availability == 100 %; 80 of 100 requests of “siege” answered well".into(),
                 1
             )
         );
@@ -371,7 +374,11 @@ mod tests {
             "2026-11-20T16:00:00Z",
         );
         assert_eq!(report.verdict, Verdict::Fail);
-        assert!(report.reason.starts_with("without: all answered: 80 %"));
+        assert!(
+            report
+                .reason
+                .starts_with("arm without: “all answered” does not hold: 80 %")
+        );
         let none = crate::report(vec![], "", "", "");
         assert_eq!(none.verdict, Verdict::Inconclusive);
     }

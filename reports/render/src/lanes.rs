@@ -49,6 +49,7 @@ pub(crate) fn lanes(
     (from, to): (Micros, Micros),
 ) -> (Vec<Lane>, usize) {
     let targets: Vec<&str> = plan.faults().map(|(_, f)| f.kind.target()).collect();
+    let stage = words::stage(timeline);
     let clip = |lane: Lane| Lane {
         bars: clipped(lane.bars, from, to),
         ..lane
@@ -59,7 +60,7 @@ pub(crate) fn lanes(
         .into_iter()
         .map(|(owner, lane)| (owner, clip(lane)))
         .filter(|(_, lane)| !lane.bars.is_empty())
-        .partition(|(owner, lane)| targets.contains(owner) || !is_calm(lane));
+        .partition(|(owner, lane)| targets.contains(owner) || !is_calm(lane, stage));
     let (first, rest): (Vec<_>, Vec<_>) = pods
         .into_iter()
         .partition(|(owner, _)| targets.contains(owner));
@@ -67,7 +68,10 @@ pub(crate) fn lanes(
     let endpoints = endpoint_lanes(timeline, to)
         .into_iter()
         .map(|(service, lane)| (service, clip(lane)))
-        .filter(|(service, lane)| targets.contains(service) || lane.bars.len() > 1);
+        .filter(|(service, lane)| {
+            let bars = clipped(lane.bars.clone(), stage.0, stage.1);
+            targets.contains(service) || bars.len() > 1
+        });
     shown.extend(endpoints.map(|(_, lane)| lane));
     shown.extend(rest.into_iter().map(|(_, lane)| lane));
     let left_out = idle.len() + shown.len().saturating_sub(LANES_MAX);
@@ -76,8 +80,9 @@ pub(crate) fn lanes(
 }
 
 /// Nothing happened to it: it was ready all the time.
-fn is_calm(lane: &Lane) -> bool {
-    matches!(lane.bars.as_slice(), [bar] if bar.state == State::Ready)
+fn is_calm(lane: &Lane, (from, to): (Micros, Micros)) -> bool {
+    let bars = clipped(lane.bars.clone(), from, to);
+    matches!(bars.as_slice(), [bar] if bar.state == State::Ready)
 }
 
 fn clipped(bars: Vec<Bar>, from: Micros, to: Micros) -> Vec<Bar> {

@@ -7,7 +7,7 @@ const WIDTHS: [u64; 13] = [
 ];
 
 /// With fewer requests a bucket shows the pattern of arrivals, not of answers.
-const PER_BUCKET: f64 = 5.0;
+const PER_BUCKET: f64 = 4.0;
 
 /// What happened to the requests that were due in one stretch.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,10 +22,12 @@ pub(crate) struct Bucket {
     pub p99: Option<f64>,
 }
 
-/// A width for at most `most` buckets of `span`, each with a handful of the `n` requests.
-pub(crate) fn width(span: Micros, n: usize, most: u64) -> Micros {
+/// A width for at most `most` buckets on an axis of `span`, each with a handful of the requests that were due at these times.
+pub(crate) fn width(span: Micros, due: &[Micros], most: u64) -> Micros {
     let by_space = span.0 / most.max(1);
-    let by_rate = span.0 as f64 / n.max(1) as f64 * PER_BUCKET;
+    let first_and_last = due.iter().min().zip(due.iter().max());
+    let active = first_and_last.map_or(0, |(first, last)| (*last - *first).0);
+    let by_rate = active as f64 / due.len().max(1) as f64 * PER_BUCKET;
     let least = by_space.max(by_rate as u64);
     let fits = WIDTHS.into_iter().map(Micros::from_millis);
     let last = Micros::from_millis(WIDTHS[WIDTHS.len() - 1]);
@@ -82,14 +84,16 @@ mod tests {
 
     #[test]
     fn a_bucket_is_wide_enough_for_a_handful_of_requests_and_few_enough_fit() {
-        let second = Micros::from_secs(10);
-        assert_eq!(width(second, 400, 200), Micros::from_millis(200));
-        assert_eq!(width(second, 100_000, 200), Micros::from_millis(50));
+        let every = |us: u64, n: u64| (0..n).map(|i| Micros(i * us)).collect::<Vec<_>>();
+        let ten = Micros::from_secs(10);
         assert_eq!(
-            width(Micros::from_secs(300), 24_000, 200),
-            Micros::from_secs(2)
+            width(ten, &every(25_000, 400), 200),
+            Micros::from_millis(100)
         );
-        assert_eq!(width(Micros::ZERO, 0, 0), Micros::from_millis(10));
+        assert_eq!(width(ten, &every(100, 9_000), 200), Micros::from_millis(50));
+        // A short load on a long axis is not counted in steps as long as the load.
+        assert_eq!(width(ten, &every(5_000, 200), 500), Micros::from_millis(20));
+        assert_eq!(width(Micros::ZERO, &[], 0), Micros::from_millis(10));
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) fn fault(kind: &FaultKind) -> String {
 /// `3.00 s after the first request of siege`.
 pub(crate) fn start(step: &Step) -> String {
     match &step.start {
-        Start::During { load, at } => format!("{at} after the first request of {load}"),
+        Start::During { load, at } => format!("{at} after the first request of “{load}”"),
         Start::After { steps, delay } => {
             let pause = match delay.0 {
                 0 => String::new(),
@@ -68,10 +68,15 @@ pub(crate) fn start(step: &Step) -> String {
             match steps.len() {
                 0 if pause.is_empty() => "at once".into(),
                 0 => format!("{pause}after the start"),
-                _ => format!("{pause}after {}", steps.join(" and ")),
+                _ => format!("{pause}after {}", named(steps)),
             }
         }
     }
+}
+
+fn named(steps: &[String]) -> String {
+    let quoted: Vec<String> = steps.iter().map(|step| format!("“{step}”")).collect();
+    quoted.join(" and ")
 }
 
 /// What is wrong with taking a mutant's report for the experiment's.

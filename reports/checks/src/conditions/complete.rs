@@ -20,8 +20,8 @@ pub(super) fn check(plan: &Plan, timeline: &Timeline) -> Finding {
     for step in &plan.steps {
         match ended(&step.name, timeline) {
             Some((true, _)) => {}
-            Some((false, detail)) => missing.push(format!("{} failed: {detail}", step.name)),
-            None => missing.push(format!("{} did not come to its end", step.name)),
+            Some((false, detail)) => missing.push(format!("“{}” failed: {detail}", step.name)),
+            None => missing.push(format!("“{}” did not come to its end", step.name)),
         }
     }
     let seen = count(timeline.all().len() as u64, "observation");
@@ -80,7 +80,7 @@ mod tests {
             [
                 "the run was stopped by SIGINT",
                 "the watch of pods broke for 2 s",
-                "siege did not come to its end"
+                "“siege” did not come to its end"
             ]
         );
     }

@@ -34,7 +34,7 @@ pub(super) fn check(plan: &Plan, timeline: &Timeline) -> Finding {
 fn of_requests(step: &str, planned: usize, timeline: &Timeline) -> (String, Vec<String>) {
     let sent = timeline.requests(step).count();
     let seen = format!("{step}: {}", count(sent as u64, "request"));
-    let short = (sent != planned).then(|| format!("{step} sent {sent} of {planned} requests"));
+    let short = (sent != planned).then(|| format!("“{step}” sent {sent} of {planned} requests"));
     (seen, short.into_iter().collect())
 }
 
@@ -50,29 +50,29 @@ fn of_load(step: &str, load: &Load, timeline: &Timeline) -> (String, Vec<String>
     let on_timeline = timeline.requests(step).count() as u64;
     let seen = format!("{step}: {}", count(on_timeline, "request"));
     let Some(end) = end_of(step, timeline) else {
-        return (seen, vec![format!("{step} did not come to its end")]);
+        return (seen, vec![format!("“{step}” did not come to its end")]);
     };
     let due = end.finished + end.dropped;
     let problems = [
         end.cut_short
-            .map(|why| format!("{step} was cut short: {why}")),
+            .map(|why| format!("“{step}” was cut short: {why}")),
         (end.dropped as f64 > DROPPED_MAX * due as f64).then(|| {
             format!(
-                "{step} could not send {} of {due} requests in time",
+                "“{step}” could not send {} of {due} requests in time",
                 end.dropped
             )
         }),
         (end.finished != on_timeline).then(|| {
             format!(
-                "{step} finished {} requests, {on_timeline} are on the timeline",
+                "“{step}” finished {} requests, {on_timeline} are on the timeline",
                 end.finished
             )
         }),
-        (on_timeline == 0).then(|| format!("{step} sent no request")),
+        (on_timeline == 0).then(|| format!("“{step}” sent no request")),
         off_plan(load, due)
-            .map(|planned| format!("{step} sent {due} requests, planned were {planned}")),
+            .map(|planned| format!("“{step}” sent {due} requests, planned were {planned}")),
         too_short(step, load, &end, timeline)
-            .map(|(took, planned)| format!("{step} lasted {took}, planned were {planned}")),
+            .map(|(took, planned)| format!("“{step}” lasted {took}, planned were {planned}")),
     ];
     (seen, problems.into_iter().flatten().collect())
 }
@@ -140,11 +140,11 @@ mod tests {
         };
         assert_eq!(
             because(Story::rollout().without(|f| matches!(f, Fact::LoadEnded { .. }))),
-            ["siege did not come to its end"]
+            ["“siege” did not come to its end"]
         );
         assert_eq!(
             because(Story::rollout().requests_until(2500)),
-            ["siege finished 100 requests, 50 are on the timeline"]
+            ["“siege” finished 100 requests, 50 are on the timeline"]
         );
         assert_eq!(
             because(Story::rollout().load_end(|finished, dropped, cut_short| {
@@ -153,9 +153,9 @@ mod tests {
                 *cut_short = Some("the pod was evicted".into());
             })),
             [
-                "siege was cut short: the pod was evicted",
-                "siege could not send 20 of 120 requests in time",
-                "siege sent 120 requests, planned were 100"
+                "“siege” was cut short: the pod was evicted",
+                "“siege” could not send 20 of 120 requests in time",
+                "“siege” sent 120 requests, planned were 100"
             ]
         );
     }

@@ -38,14 +38,14 @@ fn of_fault(step: &str, kind: &FaultKind, timeline: &Timeline) -> Result<String,
             Some(Ok(format!("{} {step}: {evidence}", offset(o.at))))
         }
         Fact::Unproven { step: s, because } if s == step => {
-            Some(Err(format!("{step} could not be proven: {because}")))
+            Some(Err(format!("“{step}” could not be proven: {because}")))
         }
         _ => None,
     });
     match said {
         Some(said) if injected => said,
-        _ if injected => Err(format!("{step} was injected and never proven")),
-        _ => Err(format!("{step} was not injected")),
+        _ if injected => Err(format!("“{step}” was injected and never proven")),
+        _ => Err(format!("“{step}” was not injected")),
     }
 }
 
@@ -71,11 +71,11 @@ mod tests {
             found(unproven),
             (
                 Verdict::Inconclusive,
-                "roll was injected and never proven".into()
+                "“roll” was injected and never proven".into()
             )
         );
         let never = Story::rollout().without(|f| matches!(f, Fact::Injected { .. }));
-        assert_eq!(found(never).1, "roll was not injected");
+        assert_eq!(found(never).1, "“roll” was not injected");
     }
 
     #[test]

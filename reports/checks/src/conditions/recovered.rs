@@ -12,7 +12,7 @@ pub(super) fn check(plan: &Plan, timeline: &Timeline, windows: &[Window]) -> Fin
         };
         match undone(fault, timeline) {
             Some((at, what)) => evidence.push(format!("{} {fault}: {what}", offset(at))),
-            None => missing.push(format!("{fault} was not undone")),
+            None => missing.push(format!("“{fault}” was not undone")),
         }
     }
     for (step, _) in plan.loads() {
@@ -22,11 +22,11 @@ pub(super) fn check(plan: &Plan, timeline: &Timeline, windows: &[Window]) -> Fin
             .find(|w| w.open_ended && !undone_after(w.to, timeline))
         {
             Some(w) => missing.push(format!(
-                "requests of {step} still failed at its end, {} after the first",
+                "requests of “{step}” still failed at its end, {} after the first",
                 w.length()
             )),
             None if mine.is_empty() => {}
-            None => evidence.push(format!("requests of {step} succeeded again")),
+            None => evidence.push(format!("requests of “{step}” succeeded again")),
         }
     }
     let met = match evidence.is_empty() {
@@ -76,7 +76,7 @@ mod tests {
             found(&down),
             (
                 Verdict::Inconclusive,
-                "requests of siege still failed at its end, 192.0 ms after the first".into()
+                "requests of “siege” still failed at its end, 192.0 ms after the first".into()
             )
         );
     }
@@ -94,6 +94,6 @@ mod tests {
     #[test]
     fn a_planned_undo_must_be_verified() {
         let story = Story::rollout().undoing("roll");
-        assert_eq!(found(&story).1, "roll was not undone");
+        assert_eq!(found(&story).1, "“roll” was not undone");
     }
 }

@@ -7,14 +7,14 @@ pub(super) fn check(plan: &Plan, timeline: &Timeline) -> Finding {
     let mut evidence = vec![];
     let mut missing: Vec<String> = left(timeline)
         .into_iter()
-        .map(|(step, why)| format!("{step} may still be in place: {why}"))
+        .map(|(step, why)| format!("“{step}” may still be in place: {why}"))
         .collect();
     match cleaned(timeline) {
         Some((true, detail)) => evidence.push(detail.to_string()),
         Some((false, detail)) => missing.push(format!("something was left: {detail}")),
         None => {
             let pending = not_undone(plan, timeline);
-            missing.extend(pending.map(|step| format!("{step} was injected and not undone")));
+            missing.extend(pending.map(|step| format!("“{step}” was injected and not undone")));
             missing.push("the run did not say that it cleaned up".into());
         }
     }
@@ -89,7 +89,7 @@ mod tests {
         );
         assert_eq!(
             found(&failed).1,
-            "roll may still be in place: the API server is away"
+            "“roll” may still be in place: the API server is away"
         );
         let undone = Fact::Undone {
             step: "roll".into(),

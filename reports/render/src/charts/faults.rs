@@ -65,23 +65,37 @@ pub(super) fn draw(area: &Area, frame: &Frame) -> Drawn {
         let width = fault.name.chars().count() as f64 * LETTER * 1.1;
         let x = f64::from(frame.x(fault.from)).min(right - width).max(0.0);
         area.draw(&Text::new(fault.name.clone(), (x as i32, top + 2), name))?;
-        let mut free = 0.0;
-        for (at, word) in &fault.marks {
-            let x = f64::from(frame.x(at.clamp(frame.from, frame.to)));
-            let width = word.chars().count() as f64 * LETTER;
-            let tick = [(x as i32, top + 18), (x as i32, top + ROWS as i32)];
+        for (at, _) in &fault.marks {
+            let x = frame.x(at.clamp(frame.from, frame.to));
+            let tick = [(x, top + 18), (x, top + ROWS as i32)];
             area.draw(&PathElement::new(tick, Ink::Fault.color().stroke_width(2)))?;
+        }
+        for (x, words) in labels(frame, &fault.marks) {
+            let width = words.chars().count() as f64 * LETTER;
             let start = match x + 4.0 + width < right {
                 true => x + 4.0,
                 false => x - 4.0 - width,
             };
-            if start >= free {
-                let place = (start as i32, top + 19);
-                let small = text(Ink::Muted, FONT * 0.9);
-                area.draw(&Text::new(word.to_string(), place, small))?;
-                free = start + width + 4.0;
-            }
+            let small = text(Ink::Muted, FONT * 0.9);
+            area.draw(&Text::new(words, (start as i32, top + 19), small))?;
         }
     }
     Ok(())
+}
+
+/// Marks that stand too close for a word between them share a label, right of the last.
+fn labels(frame: &Frame, marks: &[(f64, &str)]) -> Vec<(f64, String)> {
+    let mut labels: Vec<(f64, String)> = vec![];
+    for (at, word) in marks {
+        let x = f64::from(frame.x(at.clamp(frame.from, frame.to)));
+        match labels.last_mut() {
+            Some((before, words)) if x < *before + 8.0 + words.chars().count() as f64 * LETTER => {
+                *before = x;
+                words.push_str(", ");
+                words.push_str(word);
+            }
+            _ => labels.push((x, word.to_string())),
+        }
+    }
+    labels
 }

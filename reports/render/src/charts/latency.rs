@@ -1,5 +1,5 @@
 //! Response times of good requests, from when each was due, on a logarithmic scale.
-use super::{Area, Drawn, Frame, axis, ink::Ink};
+use super::{Area, Drawn, Frame, Size, axis, ink::Ink};
 use crate::{series::Bucket, words};
 use model::Micros;
 use plotters::prelude::*;
@@ -29,11 +29,14 @@ const CURVES: [Curve; 2] = [
 
 pub(super) fn draw(area: &Area, frame: &Frame, buckets: &[Bucket], width: Micros) -> Drawn {
     let (low, high) = decades(buckets);
-    let title = "Response time of good requests: median and 99th percentile";
+    let title = match frame.size {
+        Size::Wide => "Response time of good requests: median and 99th percentile",
+        Size::Narrow => "Response time: median, 99th percentile",
+    };
     let mut chart = axis::builder(area, frame, title)?
-        .build_cartesian_2d(frame.from..frame.to, (low..high).log_scale())?;
+        .build_cartesian_2d(frame.from..frame.to, (low * 0.8..high * 1.25).log_scale())?;
     axis::grid(&mut chart, frame, 4, &|y| words::round(*y))?;
-    axis::backdrop(&mut chart, frame, (low, high))?;
+    axis::backdrop(&mut chart, frame, (low * 0.8, high * 1.25))?;
     let middle = width.as_secs_f64() / 2.0;
     for curve in &CURVES {
         let point = |b: &Bucket| Some((b.from + middle, (curve.of)(b)?.max(FLOOR)));

@@ -117,7 +117,8 @@ pub(crate) fn timeline(arm: &ArmReport, size: Size) -> Option<String> {
             .map(|w| (w.from.as_secs_f64(), w.to.as_secs_f64()))
             .collect(),
     };
-    let width = series::width(to - from, requests.len(), size.buckets());
+    let due: Vec<Micros> = requests.iter().map(|(due, _)| *due).collect();
+    let width = series::width(to - from, &due, size.buckets());
     let buckets = series::buckets(requests.into_iter(), width);
     let svg = drawing(&frame, &buckets, width, &rows);
     let label = format!(

@@ -5,7 +5,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Height of a lane: its name above, its bars below.
-const LANE: u32 = 34;
+const LANE: u32 = 39;
 const BAR: i32 = 14;
 /// Mean width of a letter inside a bar, in pixels.
 const LETTER: f64 = 6.2;
@@ -39,10 +39,10 @@ pub(super) fn draw(area: &Area, frame: &Frame, lanes: &[Lane]) -> Drawn {
     for (i, lane) in lanes.iter().enumerate() {
         let top = (i as u32 * LANE) as i32;
         let name = text(Ink::Text, FONT * 0.92);
-        let place = (frame.size.left() as i32 + 2, top + 4);
+        let place = (frame.size.left() as i32 + 2, top + 7);
         area.draw(&Text::new(lane.name.clone(), place, name))?;
         for bar in &lane.bars {
-            draw_bar(area, frame, bar, top + 18)?;
+            draw_bar(area, frame, bar, top + 22)?;
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
 //! Everything about one arm.
-use super::{anchor, badge, events, faults, loads, plot, tables};
+use super::{anchor, answers, badge, events, faults, loads, plot, tables};
 use maud::{Markup, html};
 use model::{ArmReport, Fact};
 
@@ -8,11 +8,13 @@ pub(super) fn of(arm: &ArmReport, index: usize, arms: usize) -> Markup {
         section.arm id=(anchor(index)) {
             @if arms > 1 {
                 h2.arm-name { "Arm " em { (arm.plan.arm) } " " (badge(arm.judgement.verdict)) }
+                p.lead { (arm.plan.hypothesis) }
                 p.reason { (arm.judgement.reason) }
             }
             (tables::objectives(arm))
             (plot::of(arm, index))
             (faults::of(arm))
+            (answers::of(arm))
             @for summary in &arm.judgement.summaries { (loads::of(arm, summary)) }
             (loads::claims(arm))
             (tables::conditions(arm))

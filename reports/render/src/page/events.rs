@@ -39,12 +39,12 @@ pub(super) fn of(arm: &ArmReport) -> Markup {
 }
 
 fn rows(arm: &ArmReport) -> Vec<Row> {
-    let (_, tidying) = words::stage(&arm.timeline);
+    let (beginning, tidying) = words::stage(&arm.timeline);
     let mut pods = BTreeMap::<&str, &PodState>::new();
     let mut rows: Vec<Row> = vec![];
     for observation in arm.timeline.all() {
         let (kind, text) = match &observation.fact {
-            // What the run takes away at its end is no news.
+            // What the run sets up at its beginning and takes away at its end is no news.
             Fact::Pod(_) | Fact::Endpoints { .. } | Fact::Event { .. }
                 if observation.at >= tidying =>
             {
@@ -53,10 +53,11 @@ fn rows(arm: &ArmReport) -> Vec<Row> {
             Fact::Pod(pod) => {
                 let before = pods.insert(&pod.uid, pod);
                 match change(before, pod) {
-                    Some(text) => ("pod", text),
-                    None => continue,
+                    Some(text) if observation.at >= beginning || is_trouble(pod) => ("pod", text),
+                    _ => continue,
                 }
             }
+            Fact::Endpoints { .. } if observation.at < beginning => continue,
             fact => match told(fact) {
                 Some(row) => row,
                 None => continue,
@@ -73,7 +74,7 @@ fn rows(arm: &ArmReport) -> Vec<Row> {
         rows.push(Row {
             at: window.from,
             kind: "window",
-            text: format!("{}: from here {state}", window.step),
+            text: format!("“{}”: from here {state}", window.step),
         });
         if !window.open_ended {
             rows.push(Row {
@@ -89,6 +90,11 @@ fn rows(arm: &ArmReport) -> Vec<Row> {
     }
     rows.sort_by_key(|row| row.at);
     rows
+}
+
+/// Worth a line even while the system is set up.
+fn is_trouble(pod: &PodState) -> bool {
+    pod.restarts > 0 || !pod.reason.is_empty()
 }
 
 fn change(before: Option<&PodState>, pod: &PodState) -> Option<String> {
@@ -121,20 +127,20 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
         Fact::Phase { phase } => ("run", format!("phase {}", phase.word())),
         Fact::Steady { .. } => ("run", "the system is steady".into()),
         Fact::NotSteady { because } => ("trouble", format!("the system is not steady: {because}")),
-        Fact::StepBegan { step } => ("step", format!("{step} begins")),
+        Fact::StepBegan { step } => ("step", format!("“{step}” begins")),
         Fact::StepEnded { step, ok, detail } => match ok {
-            true => ("step", format!("{step} is done: {detail}")),
-            false => ("trouble", format!("{step} failed: {detail}")),
+            true => ("step", format!("“{step}” is done: {detail}")),
+            false => ("trouble", format!("“{step}” failed: {detail}")),
         },
-        Fact::LoadBegan { step, .. } => ("load", format!("first request of {step}")),
+        Fact::LoadBegan { step, .. } => ("load", format!("first request of “{step}”")),
         Fact::LoadEnded {
             step,
             finished,
             cut_short,
             ..
         } => match cut_short {
-            None => ("load", format!("{step} ended with {finished} requests")),
-            Some(why) => ("trouble", format!("{step} was cut short: {why}")),
+            None => ("load", format!("“{step}” ended with {finished} requests")),
+            Some(why) => ("trouble", format!("“{step}” was cut short: {why}")),
         },
         Fact::Injected {
             step,
@@ -142,18 +148,20 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
             targets,
         } => (
             "fault",
-            format!("{step} injected: {fault} of {}", targets.join(", ")),
+            format!("“{step}” injected: {fault} of {}", targets.join(", ")),
         ),
-        Fact::Proven { step, evidence } => ("fault", format!("{step} proven: {evidence}")),
-        Fact::Unproven { step, because } => ("trouble", format!("{step} not proven: {because}")),
-        Fact::Undone { step, evidence } => ("fault", format!("{step} undone: {evidence}")),
-        Fact::UndoFailed { step, because } => {
-            ("trouble", format!("{step} could not be undone: {because}"))
-        }
-        Fact::Endpoints { service, ready } => (
-            "endpoints",
-            format!("{service} has {ready} ready endpoints"),
+        Fact::Proven { step, evidence } => ("fault", format!("“{step}” proven: {evidence}")),
+        Fact::Unproven { step, because } => ("trouble", format!("“{step}” not proven: {because}")),
+        Fact::Undone { step, evidence } => ("fault", format!("“{step}” undone: {evidence}")),
+        Fact::UndoFailed { step, because } => (
+            "trouble",
+            format!("“{step}” could not be undone: {because}"),
         ),
+        Fact::Endpoints { service, ready } => match ready {
+            0 => ("endpoints", format!("{service} has no ready endpoint")),
+            1 => ("endpoints", format!("{service} has 1 ready endpoint")),
+            n => ("endpoints", format!("{service} has {n} ready endpoints")),
+        },
         Fact::Event {
             object,
             severity,
@@ -168,7 +176,7 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
         } => (
             "load",
             format!(
-                "{step} found {} keys in {reads} readings{}",
+                "“{step}” found {} keys in {reads} readings{}",
                 keys.len(),
                 if *complete {
                     ""

@@ -1,4 +1,5 @@
 //! A card for each fault: what was planned, what happened, what proves it, what it cost.
+use super::recovery;
 use crate::words;
 use maud::{Markup, html};
 use model::{ArmReport, Fact, FaultKind, Micros, Step, Window, WindowState};
@@ -73,9 +74,12 @@ fn card(arm: &ArmReport, step: &Step, kind: &FaultKind) -> Markup {
                 @if let Some(trouble) = course.trouble { dt { "Trouble" } dd { (trouble) } }
                 dt { "Requests failed" }
                 dd {
-                    @if windows.is_empty() { "none after it" }
-                    @else { ul { @for w in windows { li { (window(w)) } } } }
+                    @if windows.is_empty() { "none of a load" }
+                    @else { ul { @for w in &windows { li { (window(w)) } } } }
                 }
+            }
+            @if let Some(injected) = course.injected {
+                (recovery::of(arm, kind.target(), injected, &windows))
             }
         }
     }
@@ -93,7 +97,7 @@ fn window(window: &Window) -> Markup {
     };
     html! {
         strong { (window.length()) }
-        " of " (window.step) ", from " (words::offset(window.from)) " to " (words::offset(window.to)) ": "
+        " of “" (window.step) "”, from " (words::offset(window.from)) " to " (words::offset(window.to)) ": "
         (window.failed) " failed, " (state) " (" (kinds.join(", ")) ")"
         @if window.open_ended { ". The load ended before it was over: it may have been longer." }
     }

@@ -50,6 +50,7 @@ fn accounting(arm: &ArmReport, load: &LoadSummary) -> Markup {
                 (format!("{:.2} %", lost / MONTHLY_BUDGET * 100.0)) " of what 99.9 % leaves of a month."
             }
         }
+        h4 { "How requests ended" }
         table.plain {
             @for (result, n) in &load.results { tr { td { (result) } td.number { (n) } } }
             @if load.dropped > 0 { tr { td { "due, and not sent" } td.number { (load.dropped) } } }

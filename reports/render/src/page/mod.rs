@@ -3,12 +3,14 @@
 //! - `headline`: what is claimed, the verdict and its one reason
 //! - `arm`: everything about one arm, from `tables`, `plot`, `faults`, `loads` and `events`
 //! - `repeat`: how to do it again
+mod answers;
 mod arm;
 mod events;
 mod faults;
 mod headline;
 mod loads;
 mod plot;
+mod recovery;
 mod repeat;
 mod tables;
 
@@ -72,7 +74,12 @@ fn badge(verdict: Verdict) -> Markup {
 fn aside(verdict: Verdict, word: &str) -> Markup {
     match verdict {
         Verdict::Pass => badge(verdict),
-        _ => html! { span.badge.aside { span.sign aria-hidden="true" { "!" } " " (word) } },
+        Verdict::Inconclusive => {
+            html! { span.badge.aside { span.sign aria-hidden="true" { "?" } " not told" } }
+        }
+        Verdict::Fail => {
+            html! { span.badge.aside { span.sign aria-hidden="true" { "!" } " " (word) } }
+        }
     }
 }
 

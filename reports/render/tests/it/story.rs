@@ -345,7 +345,7 @@ impl Told {
     fn good_time(&mut self) -> u64 {
         self.dice = (self.dice * 1_103_515_245 + 12_345) % 2_147_483_648;
         let roll = self.dice >> 16;
-        match roll % 97 {
+        match roll % 61 {
             0 => 40_000 + roll % 60_000,
             _ => 2_000 + roll % 7_000,
         }
