@@ -106,7 +106,7 @@ impl Mutant {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
-    /// Path as the scenario names it.
+    /// Its path, seen from where the path of the scenario file begins: `k8s/manifests/mybnb/room.yaml`.
     pub file: String,
     /// The objects in order.
     pub objects: Vec<Value>,

@@ -33,15 +33,7 @@ pub fn explain(plan: &Plan) -> String {
     }
     lines.put(0, "Asked:".into());
     for check in &plan.checks {
-        lines.put(
-            1,
-            format!(
-                "{}{}: {}",
-                severity(check.severity),
-                check.name,
-                asked(check)
-            ),
-        );
+        self::check(check, plan, &mut lines);
     }
     for documented in &plan.documented {
         lines.put(
@@ -145,13 +137,11 @@ fn start(start: &Start) -> String {
         }
         Start::After { steps, delay } => {
             let names: Vec<String> = steps.iter().map(|s| format!("\"{s}\"")).collect();
-            let after = match names.is_empty() {
-                true => "at once".into(),
-                false => format!("after {}", names.join(" and ")),
-            };
-            match *delay {
-                Micros::ZERO => after,
-                delay => format!("{} {after}", length(delay)),
+            match (names.is_empty(), *delay) {
+                (true, Micros::ZERO) => "at once".into(),
+                (true, delay) => format!("{} after the system is ready", length(delay)),
+                (false, Micros::ZERO) => format!("after {}", names.join(" and ")),
+                (false, delay) => format!("{} after {}", length(delay), names.join(" and ")),
             }
         }
     }
@@ -273,6 +263,22 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
+fn check(check: &Check, plan: &Plan, lines: &mut Lines) {
+    let severity = severity(check.severity);
+    lines.put(1, format!("{severity}{}: {}", check.name, asked(check)));
+    let CheckKind::Responses { step, expected } = &check.kind else {
+        return;
+    };
+    let requests = match plan.step(step).map(|s| &s.action) {
+        Some(Action::Requests { requests }) => requests.as_slice(),
+        _ => &[],
+    };
+    for (i, expected) in expected.iter().enumerate() {
+        let name = requests.get(i).map_or("a request", |r| r.name.as_str());
+        lines.put(2, format!("{name}: {}", answer(expected)));
+    }
+}
+
 fn asked(check: &Check) -> String {
     match &check.kind {
         CheckKind::Metric {
@@ -284,10 +290,7 @@ fn asked(check: &Check) -> String {
             metric.word(),
             condition.write(metric.unit())
         ),
-        CheckKind::Responses { step, expected } => {
-            let answers: Vec<String> = expected.iter().map(answer).collect();
-            format!("\"{step}\" is answered {}", answers.join("; then "))
-        }
+        CheckKind::Responses { step, .. } => format!("every answer of \"{step}\" is as expected"),
         CheckKind::ReplacementInside { deployment, load } => {
             format!("a pod of {deployment} is replaced during \"{load}\"")
         }
@@ -310,8 +313,8 @@ fn asked(check: &Check) -> String {
 fn answer(expected: &Expected) -> String {
     let errors: Vec<&str> = expected.error.iter().map(|e| e.word()).collect();
     let parts = [
-        expected.status.map(|s| format!("with {s}")),
-        (!errors.is_empty()).then(|| format!("not at all ({})", errors.join(" or "))),
+        expected.status.map(|s| format!("HTTP {s}")),
+        (!errors.is_empty()).then(|| format!("no answer ({})", errors.join(" or "))),
         expected.bytes.map(|b| format!("{b} bytes")),
         expected.json.as_ref().map(|j| format!("containing {j}")),
         expected
@@ -322,7 +325,7 @@ fn answer(expected: &Expected) -> String {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     match parts.is_empty() {
-        true => "anyhow".into(),
+        true => "anything".into(),
         false => parts.join(", "),
     }
 }

@@ -155,7 +155,7 @@ impl<'a> Object<'a> {
     }
 
     pub fn duration(&self, name: &str) -> Option<Micros> {
-        self.quantity(name, quantity::duration, DURATION_WAY_OUT)
+        self.quantity(name, quantity::length, DURATION_WAY_OUT)
     }
 
     pub fn rate(&self, name: &str) -> Option<f64> {

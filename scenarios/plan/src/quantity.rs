@@ -5,6 +5,18 @@ use model::{Comparison, Micros, Threshold};
 /// How a duration is written, for messages.
 pub const DURATION_WAY_OUT: &str = "write 30s, 5m or 1h";
 
+/// A duration, or a sum or multiple of some, so that it can follow a parameter: `${startup} + 2s`, `2 * ${startup}`.
+pub fn length(text: &str) -> Result<Micros, String> {
+    if !text.contains(['*', '+']) && !text.contains(" - ") {
+        return duration(text);
+    }
+    let seconds = sum(text, Unit::Seconds).map_err(|what| format!("in \"{text}\", {what}"))?;
+    match seconds {
+        seconds if seconds >= 0.0 => Ok(Micros((seconds * 1e6).round() as u64)),
+        _ => Err(format!("\"{text}\" is less than nothing")),
+    }
+}
+
 /// The units of durations in microseconds.
 const DURATION_UNITS: [(&str, f64); 5] = [
     ("us", 1.0),
@@ -167,6 +179,18 @@ mod tests {
         for text in ["", "s", "30 sec", "30x", "-3s", "1.2.3s", "30s!", "1m30"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_length_may_follow_a_param() {
+        assert_eq!(length("3s"), Ok(Micros::from_secs(3)));
+        assert_eq!(length("3s + 2s"), Ok(Micros::from_secs(5)));
+        assert_eq!(length("2 * 1500ms"), Ok(Micros::from_secs(3)));
+        assert_eq!(length("2 sec"), Err("\"2 sec\" is no duration".into()));
+        assert_eq!(
+            length("1s - 2s"),
+            Err("\"1s - 2s\" is less than nothing".into())
+        );
     }
 
     #[test]

@@ -381,7 +381,7 @@ pub static STEP: Type = Type {
         may(
             "delay",
             Form::Duration,
-            "Waits so long after that. Default: 0s.",
+            "Waits so long after that; a sum such as ${startup} + 2s will do, as for every duration. Default: 0s.",
         ),
         may(
             "at",

@@ -147,19 +147,19 @@ In namespace mybnb, from seed 1:
   wait until every Deployment is ready, at most 3m
   give up and undo after 8m12s in all
 Then:
-  1. load: at once, at most 1m12s
+  1. siege: 5s after the system is ready, at most 1m12s
     1 user sends, waits for the answer and sends again, for 12s (repetitions are ignored: time wins), at most 250 requests a second
     a connection for each request, 30s for each request
     as siege: its summary is computed too, as it would have printed it
       reviews: GET http://review:8080/reviews, content-type: application/json
-  2. redeploy: 2s after the first request of "load", at most 3m
+  2. redeploy: 2s after the first request of "siege", at most 3m
     roll out review by applying k8s/manifests/mybnb/review_na.yaml: Service/review, Deployment/review; proven when only new pods are left
 Asked:
-  replaced under load: a pod of review is replaced during "load"
-  requests are lost: availability of "load" < 100 %
-  in one stretch: unavailability.windows of "load" == 1
-  as long as a start: unavailability.longest of "load" >= 1.00 s
-  and no longer: unavailability.longest of "load" <= 5.50 s
+  replaced under load: a pod of review is replaced during "siege"
+  requests are lost: availability of "siege" < 100 %
+  in one stretch: unavailability.windows of "siege" == 1
+  as long as a start: unavailability.longest of "siege" >= 1.00 s
+  and no longer: unavailability.longest of "siege" <= 5.50 s
 Recorded as mybnb/zero-downtime-off: Without probes, a redeploy under load loses requests; 82.11 % were answered.
 "#;
 
@@ -185,7 +185,7 @@ fn the_recorded_figures_are_those_of_the_report() {
         (23586, 0, 98.46)
     );
     for plan in &plans {
-        assert_eq!(plan.documented[0].step.as_deref(), Some("load"));
+        assert_eq!(plan.documented[0].step.as_deref(), Some("siege"));
         assert!(!plan.documented[0].differs.is_empty());
     }
 }
