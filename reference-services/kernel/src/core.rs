@@ -45,7 +45,10 @@ pub(crate) enum Rejected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handled {
     Now,
+    /// It is a copy; the first was handled.
     Before,
+    /// It concerns others.
+    NotOurs,
 }
 
 /// Whether a request gives all of a resource or a part of it.
@@ -153,11 +156,11 @@ impl Core {
     /// Handles an event, unless it has been handled before: the note of that is in the same transaction as the effects.
     pub async fn handle(&self, event: &Event) -> Result<Handled, Rejected> {
         let Some(Listener(decide)) = &self.listener else {
-            return Ok(Handled::Before);
+            return Ok(Handled::NotOurs);
         };
         let effects = decide(event)?;
         if effects.is_empty() {
-            return Ok(Handled::Now);
+            return Ok(Handled::NotOurs);
         }
         let correlation = Correlation::of_event(event);
         self.make_calls(&effects, &correlation).await?;

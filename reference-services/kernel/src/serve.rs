@@ -1,6 +1,6 @@
 //! serve — a service's life in a process: delayed start, listening, and an end that loses nothing.
 
-use crate::bus::{self, Kafka};
+use crate::bus::{Bus, Kafka};
 use crate::core::Core;
 use crate::edge::Edge;
 use crate::env::{BadEnv, Env};
@@ -62,9 +62,8 @@ pub struct Running {
     life: Arc<Life>,
     drain: Duration,
     listening: CancellationToken,
-    events: CancellationToken,
     server: JoinHandle<()>,
-    bus: Vec<JoinHandle<()>>,
+    bus: Option<Bus>,
 }
 
 /// What a service reads from its environment.
@@ -108,16 +107,10 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
     let listener = TcpListener::bind(settings.address).await.map_err(listens)?;
     let address = listener.local_addr().map_err(listens)?;
 
-    let (life, listening, events) = (
-        Life::new(),
-        CancellationToken::new(),
-        CancellationToken::new(),
-    );
+    let (life, listening) = (Life::new(), CancellationToken::new());
     let core = Arc::new(Core::new(service, store, settings.edge));
     let router = http_api::router(&core, &life, &extras, settings.cpu_per_request);
-    let bus = settings
-        .kafka
-        .map_or_else(Vec::new, |kafka| bus::start(&core, &kafka, &events));
+    let bus = settings.kafka.map(|kafka| Bus::start(&core, &kafka));
     let server = tokio::spawn(accept(listener, router, life.clone(), listening.clone()));
     tracing::info!("{} listens at {address}", core.name);
     Ok(Running {
@@ -125,7 +118,6 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
         life,
         drain: settings.drain,
         listening,
-        events,
         server,
         bus,
     })
@@ -146,9 +138,8 @@ impl Running {
         }
         self.listening.cancel();
         timeout(self.drain, &mut self.server).await.ok();
-        self.events.cancel();
-        for task in &mut self.bus {
-            timeout(self.drain, task).await.ok();
+        if let Some(bus) = &mut self.bus {
+            bus.stop(self.drain).await;
         }
     }
 }
@@ -156,7 +147,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.server.abort();
-        self.bus.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -171,7 +161,7 @@ impl Settings {
             startup_delay: env.or("STARTUP_DELAY", Duration::ZERO),
             cpu_per_request: env.or("CPU_PER_REQUEST", Duration::ZERO),
             drain: env.or("SHUTDOWN_DRAIN", DRAIN),
-            kafka: Kafka::of(service.name, env),
+            kafka: Kafka::of(service.name, service.topic, env),
             edge: Edge::new(&service.callees, env),
         };
         env.check()?;

@@ -13,6 +13,7 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Service {
     pub(crate) name: &'static str,
+    pub(crate) topic: &'static str,
     pub(crate) resources: Vec<Resource>,
     pub(crate) callees: Vec<&'static str>,
     pub(crate) listener: Option<Listener>,
@@ -24,7 +25,7 @@ pub struct Service {
 pub struct Collection<T> {
     relation: Relation,
     completing: fn(T) -> T,
-    on_create: Box<dyn Fn(i64, &T) -> Vec<Effect> + Send + Sync>,
+    on_create: Box<Hook<T>>,
     on_update: fn(i64, &T, &T) -> Vec<Effect>,
     on_delete: fn(i64, &T) -> Vec<Effect>,
 }
@@ -33,31 +34,39 @@ pub struct Collection<T> {
 pub(crate) struct Resource {
     pub relation: Relation,
     pub table: Table,
-    pub complete: Box<dyn Fn(&Fields) -> Result<Fields, serde_json::Error> + Send + Sync>,
+    pub complete: Box<Complete>,
     pub check: fn(&Fields) -> Result<Fields, serde_json::Error>,
-    pub on_create: Box<Hook>,
-    pub on_update: Box<dyn Fn(i64, &Fields, &Fields) -> Vec<Effect> + Send + Sync>,
-    pub on_delete: Box<Hook>,
+    pub on_create: Box<Hook<Fields>>,
+    pub on_update: Box<ChangeHook>,
+    pub on_delete: Box<Hook<Fields>>,
 }
 
-type Hook = dyn Fn(i64, &Fields) -> Vec<Effect> + Send + Sync;
+type Hook<T> = dyn Fn(i64, &T) -> Vec<Effect> + Send + Sync;
+type ChangeHook = dyn Fn(i64, &Fields, &Fields) -> Vec<Effect> + Send + Sync;
+type Complete = dyn Fn(&Fields) -> Result<Fields, serde_json::Error> + Send + Sync;
+type Decide = dyn Fn(&Event) -> Result<Vec<Effect>, serde_json::Error> + Send + Sync;
 
 /// What a service does on an event.
-pub(crate) struct Listener(
-    pub Box<dyn Fn(&Event) -> Result<Vec<Effect>, serde_json::Error> + Send + Sync>,
-);
+pub(crate) struct Listener(pub Box<Decide>);
 
 impl Service {
     /// A service that does nothing yet. The name is its host name, its consumer group and the name in its log lines.
     pub fn new(name: &'static str) -> Service {
         Service {
             name,
+            topic: "events",
             resources: vec![],
             callees: vec![],
             listener: None,
             routes: vec![],
             pages: vec![],
         }
+    }
+
+    /// Names the topic its events go to and come from, unless `KAFKA_TOPIC` does.
+    pub fn topic(mut self, topic: &'static str) -> Service {
+        self.topic = topic;
+        self
     }
 
     /// Stores and serves a collection.

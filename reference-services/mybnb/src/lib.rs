@@ -27,7 +27,7 @@ const GATEWAY_PORT: u16 = 8080;
 
 /// The definition of a service, if mybnb has one of this name.
 pub fn service(name: &str, env: &Env) -> Option<Service> {
-    Some(match name {
+    let service = match name {
         "gateway" => gateway::service(),
         "html" => html::service(),
         "room" => room::service(env),
@@ -38,7 +38,8 @@ pub fn service(name: &str, env: &Env) -> Option<Service> {
         "alarm" => alarm::service(),
         "auth" => auth::service(),
         _ => return None,
-    })
+    };
+    Some(service.topic("mybnb"))
 }
 
 /// Runs one service, configured by the environment, until SIGTERM or SIGINT. Exit 0 then; 64 for a wrong name or environment, 70 for

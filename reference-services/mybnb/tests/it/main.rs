@@ -1,5 +1,6 @@
 //! mybnb over real HTTP.
 
+mod alarms;
 mod registration;
 mod whole;
 mod world;

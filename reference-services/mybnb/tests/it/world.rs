@@ -7,6 +7,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use kernel::{Env, Running};
 use serde_json::Value;
+use std::time::Duration;
 
 /// What came back.
 pub struct Reply {
@@ -72,4 +73,16 @@ pub async fn get(service: &Running, host: &str, path: &str) -> Reply {
 
 pub async fn post(service: &Running, host: &str, path: &str, body: Value) -> Reply {
     send(Method::POST, service, host, path, &body.to_string()).await
+}
+
+/// Waits until a condition holds.
+pub async fn eventually(condition: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting)
+        .await
+        .expect("it holds in time");
 }

@@ -1,0 +1,143 @@
+//! intake — brings events from the topic to the service, each handled once, and notes how far it is after that.
+
+use super::Kafka;
+use super::client::Consumer;
+use crate::core::{Core, Handled, Rejected};
+use crate::event::Event;
+use rdkafka::Message;
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often an event is tried before it is left aside, and the pauses in between, as in Spring: 1 s, then 2 s.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+/// How long to wait when the client could not be made, or stopped working.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Reads events until told to stop, then leaves the group.
+pub(super) async fn run(core: Arc<Core>, kafka: Kafka, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let started = tokio::select! {
+            () = stop.cancelled() => return,
+            started = subscribed(&kafka) => started,
+        };
+        let outcome = match started {
+            Ok(consumer) => read(&core, consumer, &stop).await,
+            Err(why) => Err(why),
+        };
+        if let Err(why) = outcome {
+            tracing::error!("reading again in {PAUSE:?}: {why}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn subscribed(kafka: &Kafka) -> Result<Consumer, KafkaError> {
+    let consumer = kafka.consumer().await?;
+    consumer.subscribe(&[&kafka.topic])?;
+    Ok(consumer)
+}
+
+/// One event after the other. What the client gets over by itself is only told.
+async fn read(core: &Core, consumer: Consumer, stop: &CancellationToken) -> Result<(), KafkaError> {
+    let mut done = None;
+    loop {
+        let received = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            received = consumer.recv() => received,
+        };
+        match received {
+            Ok(message) => {
+                if !take(core, &message, stop).await {
+                    break;
+                }
+                consumer.commit_message(&message, CommitMode::Async)?;
+                done = Some(position_after(&message)?);
+            }
+            Err(why) if why.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => {
+                return Err(why);
+            }
+            Err(why) => tracing::debug!("librdkafka: {why}"),
+        }
+    }
+    leave(consumer, done).await;
+    Ok(())
+}
+
+/// Handles an event, tried again after a pause when it fails, and left aside after the last try. False when it has to be read again
+/// because the service ends.
+async fn take(core: &Core, message: &BorrowedMessage<'_>, stop: &CancellationToken) -> bool {
+    let payload = message.payload().unwrap_or_default();
+    for pause in PAUSES.map(Some).into_iter().chain([None]) {
+        let Err(why) = handle(core, payload).await else {
+            return true;
+        };
+        let place = format!(
+            "{}/{}@{}",
+            message.topic(),
+            message.partition(),
+            message.offset()
+        );
+        let Some(pause) = pause else {
+            tracing::error!("left the event {place} aside: {why}");
+            return true;
+        };
+        tracing::warn!("cannot handle the event {place}, trying again in {pause:?}: {why}");
+        if stop
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_none()
+        {
+            return false;
+        }
+    }
+    true
+}
+
+async fn handle(core: &Core, payload: &[u8]) -> Result<(), Rejected> {
+    let event = Event::from_json(payload)?;
+    let handled = core.handle(&event).await?;
+    let said = match handled {
+        Handled::Now => "handled",
+        Handled::Before => "had handled",
+        Handled::NotOurs => return Ok(()),
+    };
+    tracing::info!(
+        correlation = event.correlation_id,
+        event = event.event_id,
+        "{said} {}",
+        event.kind()
+    );
+    Ok(())
+}
+
+fn position_after(message: &BorrowedMessage<'_>) -> Result<TopicPartitionList, KafkaError> {
+    let mut position = TopicPartitionList::new();
+    position.add_partition_offset(
+        message.topic(),
+        message.partition(),
+        Offset::Offset(message.offset() + 1),
+    )?;
+    Ok(position)
+}
+
+/// Leaves the group at once, so that whoever comes next need not wait for the session to end. The broker's word on how far we were is
+/// waited for; both block, therefore on another thread.
+async fn leave(consumer: Consumer, done: Option<TopicPartitionList>) {
+    let leaving = tokio::task::spawn_blocking(move || {
+        if let Some(done) = done
+            && let Err(why) = consumer.commit(&done, CommitMode::Sync)
+        {
+            tracing::warn!(
+                "the broker did not note how far we were; events will come again: {why}"
+            );
+        }
+    });
+    leaving.await.ok();
+}
