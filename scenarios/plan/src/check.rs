@@ -1,5 +1,6 @@
 //! Objectives and invariants.
-use crate::method::{Does, Heads, Method};
+use crate::heads::{Does, Heads};
+use crate::method::Method;
 use crate::object::Object;
 use crate::quantity::{condition, condition_way_out};
 use crate::system::System;

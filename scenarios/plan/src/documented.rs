@@ -1,5 +1,5 @@
 //! The recorded figures that stand beside ours.
-use crate::method::{Does, Heads};
+use crate::heads::{Does, Heads};
 use crate::object::Object;
 use crate::words::{Form, SIEGE};
 use model::{Documented, SiegeSummary};

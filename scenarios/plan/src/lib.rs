@@ -10,6 +10,7 @@ mod check;
 mod documented;
 mod explain;
 mod fault;
+mod heads;
 mod load;
 mod method;
 mod object;

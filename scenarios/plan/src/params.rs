@@ -24,14 +24,8 @@ pub fn choose(params: Option<&Node>, profile: Profile, overrides: &Overrides, lo
         );
     }
     for (name, text) in overrides {
-        match chosen.get_mut(name) {
-            Some(node) => *node = overridden(name, text),
-            None => {
-                let path = format!("--set {name}={text}");
-                let known = entries.iter().map(|e| e.key.as_str());
-                let problem = Problem::new(log.file(), Place::default(), &path, "no such param");
-                log.add(problem.value(name).way_out(meant(name, known)));
-            }
+        if let Some(node) = chosen.get_mut(name) {
+            *node = overridden(name, text);
         }
     }
     chosen
@@ -183,6 +177,19 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
+/// Puts down every value from the command line for which no arm has a param.
+pub fn unknown(spec: &Node, overrides: &Overrides, log: &Log) {
+    let known: Vec<&str> = defined(spec).iter().map(|e| e.key.as_str()).collect();
+    for (name, text) in overrides {
+        if !known.contains(&name.as_str()) {
+            let path = format!("--set {name}={text}");
+            let problem = Problem::new(log.file(), Place::default(), &path, "no such param");
+            let way_out = meant(name, known.iter().copied());
+            log.add(problem.value(name).way_out(way_out));
+        }
+    }
+}
+
 /// Puts down every param of the file, those of its arms included, that nothing uses.
 pub fn unused(spec: &Node, log: &Log) {
     let mut used = BTreeSet::new();
@@ -239,6 +246,7 @@ mod tests {
             .collect();
         let params = choose(root.get("params"), profile, &overrides, &log);
         fill(&mut root, &params, &log);
+        unknown(&root, &overrides, &log);
         let problems = log.into_problems();
         (
             root.json()["use"].clone(),

@@ -224,6 +224,7 @@ impl Scenario {
         files: &Read,
     ) -> Result<Vec<Plan>, Problems> {
         let log = Log::new(&self.file);
+        params::unknown(&self.spec, overrides, &log);
         let mut plans = vec![];
         for arm in &self.arms {
             let variant = Variant {
