@@ -1,0 +1,68 @@
+//! events — what a controller did, written where `kubectl describe` and the timeline look for it.
+
+use apiserver::Clock;
+use k8s_openapi::{
+    api::core::v1::{Event, EventSource, ObjectReference},
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+};
+use kube::{Api, Client, Resource, api::PostParams};
+
+/// Writes events in the name of one controller.
+#[derive(Clone)]
+pub(crate) struct Events {
+    pub client: Client,
+    pub clock: Clock,
+    pub component: &'static str,
+}
+
+impl Events {
+    pub async fn normal<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        reason: &str,
+        message: String,
+    ) {
+        self.write(about.object_ref(&()), "Normal", reason, message)
+            .await;
+    }
+
+    pub async fn warning<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        reason: &str,
+        message: String,
+    ) {
+        self.write(about.object_ref(&()), "Warning", reason, message)
+            .await;
+    }
+
+    // An event is a courtesy: a lost one must not hold up the work it tells of.
+    async fn write(&self, about: ObjectReference, kind: &str, reason: &str, message: String) {
+        let namespace = about.namespace.clone().unwrap_or_else(|| "default".into());
+        let now = Time(self.clock.now());
+        let event = Event {
+            metadata: ObjectMeta {
+                generate_name: about.name.as_ref().map(|name| format!("{name}.")),
+                namespace: Some(namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            involved_object: about,
+            type_: Some(kind.into()),
+            reason: Some(reason.into()),
+            message: Some(message),
+            count: Some(1),
+            first_timestamp: Some(now.clone()),
+            last_timestamp: Some(now),
+            reporting_component: Some(self.component.into()),
+            source: Some(EventSource {
+                component: Some(self.component.into()),
+                host: None,
+            }),
+            ..Event::default()
+        };
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
+        if let Err(error) = events.create(&PostParams::default(), &event).await {
+            tracing::debug!(reason, %error, "an event was not written");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The controllers against the in-process API server in virtual time, with a scripted stand-in for the node.
+
+mod cascade;
+mod deployments;
+mod jobs;
+mod kubelet;
+mod rollouts;
+mod services;
+mod time;
+mod world;
