@@ -31,4 +31,4 @@ pub use params::Overrides;
 pub use problem::{Place, Problem, Problems};
 pub use scenario::{Arm, Scenario, parse, validate};
 pub use schema::schema;
-pub use system::{Read, beside};
+pub use system::Read;
