@@ -258,6 +258,19 @@ impl Story {
         self.without(|f| matches!(f, Fact::Proven { .. }))
     }
 
+    /// The fault is one that has to be undone.
+    pub fn service_down(mut self) -> Story {
+        for step in &mut self.plan.steps {
+            if let Action::Fault { fault } = &mut step.action {
+                fault.kind = FaultKind::ServiceDown {
+                    service: "review".into(),
+                    grace_period_seconds: None,
+                };
+            }
+        }
+        self
+    }
+
     pub fn undoing(mut self, fault: &str) -> Story {
         self.plan.steps.push(Step {
             name: "undo".into(),

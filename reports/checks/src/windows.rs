@@ -16,7 +16,8 @@ pub fn of_step(step: &str, timeline: &Timeline) -> Vec<Window> {
         .all()
         .iter()
         .filter_map(|o| match &o.fact {
-            Fact::Injected { step, .. } => Some((o.at, step.as_str())),
+            // What was replaced by nothing causes nothing.
+            Fact::Injected { step, fault, .. } if fault != "none" => Some((o.at, step.as_str())),
             _ => None,
         })
         .collect();

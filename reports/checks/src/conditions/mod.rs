@@ -23,7 +23,7 @@ const EVIDENCE_MAX: usize = 8;
 /// All six, in the order in which a reader asks for them.
 pub(crate) fn all(plan: &Plan, timeline: &Timeline, windows: &[Window]) -> Vec<Finding> {
     vec![
-        steady::check(timeline),
+        steady::check(timeline, windows),
         delivered::check(plan, timeline),
         effective::check(plan, timeline),
         recovered::check(plan, timeline, windows),

@@ -1,7 +1,7 @@
 //! Recovered: every undo that was a step of the plan was verified, and at the end requests succeed again.
 use super::{RECOVERED, concluded};
 use crate::offset;
-use model::{Action, Fact, Finding, Micros, Plan, Timeline, Window};
+use model::{Action, Fact, Finding, Micros, Plan, Timeline, Window, observation::Phase};
 
 pub(super) fn check(plan: &Plan, timeline: &Timeline, windows: &[Window]) -> Finding {
     let mut evidence = vec![];
@@ -19,7 +19,7 @@ pub(super) fn check(plan: &Plan, timeline: &Timeline, windows: &[Window]) -> Fin
         let mine: Vec<&Window> = windows.iter().filter(|w| w.step == step).collect();
         match mine
             .iter()
-            .find(|w| w.open_ended && !undone_after(w.to, timeline))
+            .find(|w| w.open_ended && !undone_after(w.to, plan, timeline))
         {
             Some(w) => missing.push(format!(
                 "requests of “{step}” still failed at its end, {} after the first",
@@ -43,12 +43,24 @@ fn undone<'a>(fault: &str, timeline: &'a Timeline) -> Option<(Micros, &'a str)> 
     })
 }
 
-/// Whether the system was mended only after this: then a load that ended before could not see it recover.
-fn undone_after(at: Micros, timeline: &Timeline) -> bool {
+/// Whether the system was mended only after this: then a load that ended before could not see it recover. What goes with the
+/// whole namespace in the end is not mended.
+fn undone_after(at: Micros, plan: &Plan, timeline: &Timeline) -> bool {
+    let draining = Fact::Phase {
+        phase: Phase::Draining,
+    };
+    let needs_undo = |name: &str| {
+        plan.faults()
+            .any(|(step, fault)| step == name && fault.kind.needs_undo())
+    };
     timeline
         .all()
         .iter()
-        .any(|o| o.at >= at && matches!(o.fact, Fact::Undone { .. }))
+        .take_while(|o| o.fact != draining)
+        .any(|o| match &o.fact {
+            Fact::Undone { step, .. } => o.at >= at && needs_undo(step),
+            _ => false,
+        })
 }
 
 #[cfg(test)]
@@ -87,8 +99,16 @@ mod tests {
             step: "roll".into(),
             evidence: "ready".into(),
         };
-        let down = Story::rollout().failing(2800..3000).with(ms(3100), undone);
-        assert_eq!(found(&down).0, Verdict::Pass);
+        let draining = Fact::Phase {
+            phase: Phase::Draining,
+        };
+        let down = || Story::rollout().failing(2800..3000).service_down();
+        let undone_in_time = down()
+            .with(ms(3100), undone.clone())
+            .with(ms(3200), draining.clone());
+        assert_eq!(found(&undone_in_time).0, Verdict::Pass);
+        let gone_with_the_rest = down().with(ms(3200), draining).with(ms(3300), undone);
+        assert_eq!(found(&gone_with_the_rest).0, Verdict::Inconclusive);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where faults began, were proven and were undone.
 use super::{Area, Drawn, FONT, Frame, RIGHT, ink::Ink, text};
 use crate::words;
-use model::{Fact, Micros, Plan, Timeline};
+use model::{Fact, FaultKind, Micros, Plan, Timeline};
 use plotters::prelude::*;
 
 /// Rows of text of one fault: its name and its instants.
@@ -21,11 +21,14 @@ pub(super) struct Shade {
 /// A fault is shaded until it was undone, or proven where nothing is to undo, or to the end of the plot.
 pub(super) fn shades(plan: &Plan, timeline: &Timeline, end: Micros) -> Vec<Shade> {
     words::fault_steps(plan)
+        .filter(|(_, kind)| !matches!(kind, FaultKind::None { .. }))
         .filter_map(|(step, kind)| {
             let marks: Vec<(f64, &str)> = timeline
                 .all()
                 .iter()
+                .filter(|o| o.at <= end)
                 .filter_map(|o| Some((o.at.as_secs_f64(), mark(&o.fact, &step.name)?)))
+                .filter(|(_, word)| *word != "undone" || kind.needs_undo())
                 .collect();
             let at = |word| marks.iter().find(|(_, w)| *w == word).map(|(at, _)| *at);
             let over = match kind.needs_undo() {

@@ -69,8 +69,8 @@ fn card(arm: &ArmReport, step: &Step, kind: &FaultKind) -> Markup {
                         None => "none: it is not known to have taken effect"
                     }
                 }
-                @if let Some((at, evidence)) = course.undone { dt { "Undone" } dd { (after(at)) ": " (evidence) } }
-                @else if !kind.needs_undo() { dt { "Undo" } dd { "none needed" } }
+                @if !kind.needs_undo() { dt { "Undo" } dd { "none needed" } }
+                @else if let Some((at, evidence)) = course.undone { dt { "Undone" } dd { (after(at)) ": " (evidence) } }
                 @if let Some(trouble) = course.trouble { dt { "Trouble" } dd { (trouble) } }
                 dt { "Requests failed" }
                 dd {

@@ -1,5 +1,5 @@
 use crate::{golden::same, story};
-use model::{ExitCode, Report, Verdict};
+use model::{ExitCode, Report, Timeline, Verdict};
 
 fn all_formats(run: &str, report: &Report) {
     same(run, "report.html", &render::html(report));
@@ -55,5 +55,22 @@ fn a_page_loads_nothing_from_anywhere() {
     let page = render::html(&story::zero_downtime());
     for needle in ["src=", "<link", "@import", "url(", "<script", "<iframe"] {
         assert!(!page.contains(needle), "{needle}");
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_at_any_moment_has_its_page_and_is_no_pass() {
+    for report in [story::zero_downtime(), story::async_alarm()] {
+        for arm in report.arms {
+            let all = arm.timeline.all();
+            for seen in (0..all.len()).step_by(13) {
+                let timeline = Timeline::new(all[..seen].to_vec());
+                let cut = checks::report(vec![(arm.plan.clone(), timeline)], "", "", "");
+                assert_ne!(cut.verdict, Verdict::Pass, "after {seen} observations");
+                assert!(render::html(&cut).ends_with("</html>"));
+                assert!(!render::junit(&cut).is_empty());
+                assert!(!render::terminal(&cut, true).is_empty());
+            }
+        }
     }
 }
