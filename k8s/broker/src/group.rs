@@ -1,0 +1,667 @@
+//! group — one consumer group as Kafka's coordinator runs it (the classic protocol), as a state machine.
+//!
+//! Questions of members and the passing of time go in, answers come out; there is no clock, socket or dice here.
+//! Some questions are answered later: a join when the group is complete, a sync when the leader has decided.
+//!
+//! ```text
+//! Empty ─join─▶ Preparing ─all joined, or time is up─▶ Completing ─leader syncs─▶ Stable
+//!   ▲               ▲  │                                   │ join, leave, expiry      │
+//!   └── nobody left ┘  └────────────────◀──────────────────┴──────────◀───────────────┘
+//! ```
+
+mod member;
+#[cfg(test)]
+mod tests;
+
+use crate::KafkaError;
+use bytes::Bytes;
+pub use member::{Described, Join, Member, Protocol, Who};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Since the broker started.
+pub type Time = Duration;
+
+/// Names one question, so that its answer finds the way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What members ask.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// May I be a member? Answered with `Joined` or `CallYourself`.
+    Join(Join),
+    /// What is my part? The leader brings everybody's. Answered with `Assigned`.
+    Sync(Who, Vec<(String, Bytes)>),
+    /// I am alive. Answered with `Noted`, as are the next two.
+    Heartbeat(Who),
+    /// I am leaving.
+    Leave(Who),
+    /// May I commit offsets?
+    Commit(Who),
+}
+
+/// What goes in.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "handed in one at a time, never stored"
+)]
+pub enum Event {
+    /// A member asks.
+    Asked(Ticket, Question),
+    /// Time has passed.
+    Tick,
+}
+
+/// What a member is told when all went well.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// It is a member of this generation.
+    Joined(Joined),
+    /// It must join again under this name.
+    CallYourself(String),
+    /// Its part.
+    Assigned(Bytes),
+    /// So be it.
+    Noted,
+}
+
+/// The answer to one question.
+pub type Answer = Result<Reply, KafkaError>;
+
+/// What comes out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// Whose question this answers.
+    pub to: Ticket,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// What a member learns by joining.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Joined {
+    /// Counts the times that the partitions were handed out.
+    pub generation: i32,
+    /// How the partitions will be divided.
+    pub protocol: String,
+    /// Who divides them.
+    pub leader: String,
+    /// The member's own name.
+    pub member: String,
+    /// Everybody and what they subscribed to: (name, static id, subscription). Empty for followers.
+    pub members: Vec<(String, Option<String>, Bytes)>,
+    /// The leader came back under a new name and shall leave everything as it is.
+    pub skip_assignment: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Phase {
+    Empty,
+    Preparing { until: Time, first: Option<First> },
+    Completing { until: Time },
+    Stable,
+}
+
+/// The first members of an empty group wait a little for more, and again when more came.
+#[derive(Debug, Clone, PartialEq)]
+struct First {
+    left: Duration,
+    somebody_came: bool,
+}
+
+/// One group.
+#[derive(Debug)]
+pub struct Group {
+    initial_delay: Duration,
+    phase: Phase,
+    generation: i32,
+    protocol_type: String,
+    protocol: String,
+    leader: String,
+    members: BTreeMap<String, Member>,
+    /// Names given to members that have not come back with them yet, and until when they may.
+    promised: BTreeMap<String, Time>,
+    effects: Vec<Effect>,
+}
+
+impl Group {
+    /// An empty group, whose first members wait `initial_delay` for more.
+    pub fn new(initial_delay: Duration) -> Group {
+        Group {
+            initial_delay,
+            phase: Phase::Empty,
+            generation: 0,
+            protocol_type: String::new(),
+            protocol: String::new(),
+            leader: String::new(),
+            members: BTreeMap::new(),
+            promised: BTreeMap::new(),
+            effects: vec![],
+        }
+    }
+
+    /// Takes one event; the answers that it sets free.
+    pub fn on(&mut self, now: Time, event: Event) -> Vec<Effect> {
+        if let Event::Asked(ticket, question) = event {
+            match question {
+                Question::Join(join) => self.join(now, ticket, join),
+                Question::Sync(who, parts) => self.sync(now, ticket, &who, parts),
+                Question::Heartbeat(who) => {
+                    let answer = self.heartbeat(now, &who);
+                    self.answer(ticket, answer);
+                }
+                Question::Leave(who) => {
+                    let answer = self.leave(now, &who);
+                    self.answer(ticket, answer);
+                }
+                Question::Commit(who) => {
+                    let answer = self.may_commit(now, &who);
+                    self.answer(ticket, answer);
+                }
+            }
+        }
+        self.advance(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When a `Tick` has something to do, if nothing else happens before.
+    pub fn due(&self) -> Option<Time> {
+        let phase = match self.phase {
+            Phase::Preparing { until, .. } | Phase::Completing { until } => Some(until),
+            Phase::Empty | Phase::Stable => None,
+        };
+        let sessions = self.members.values().filter_map(Member::expires);
+        sessions
+            .chain(self.promised.values().copied())
+            .chain(phase)
+            .min()
+    }
+
+    /// Nobody is in it and nobody is on the way.
+    pub fn is_vacant(&self) -> bool {
+        self.members.is_empty() && self.promised.is_empty()
+    }
+
+    /// How the group is, in Kafka's words.
+    pub fn describe(&self) -> Described {
+        let state = match self.phase {
+            Phase::Empty => "Empty",
+            Phase::Preparing { .. } => "PreparingRebalance",
+            Phase::Completing { .. } => "CompletingRebalance",
+            Phase::Stable => "Stable",
+        };
+        let (protocol_type, protocol) = (self.protocol_type.clone(), self.protocol.clone());
+        Described {
+            state,
+            protocol_type,
+            protocol,
+            members: self.members.clone(),
+        }
+    }
+
+    fn answer(&mut self, to: Ticket, answer: Answer) {
+        self.effects.push(Effect { to, answer });
+    }
+
+    fn join(&mut self, now: Time, ticket: Ticket, join: Join) {
+        match self.identify(now, &join) {
+            Err(refused) => self.answer(ticket, Err(refused)),
+            Ok(Identity::ToConfirm) => {
+                self.answer(ticket, Ok(Reply::CallYourself(join.fresh_name)))
+            }
+            Ok(Identity::Known(name)) if self.may_stay_as_it_is(&name, &join) => {
+                self.update(now, &name, join, None);
+                let joined = self.joined(&name);
+                self.answer(ticket, Ok(Reply::Joined(joined)));
+            }
+            Ok(Identity::Known(name)) => self.rejoin(now, ticket, &name, join),
+            Ok(Identity::Returned(old)) => self.come_back(now, ticket, &old, join),
+        }
+    }
+
+    fn identify(&mut self, now: Time, join: &Join) -> Result<Identity, KafkaError> {
+        self.check_protocols(join)?;
+        let static_name = join
+            .who
+            .instance
+            .as_deref()
+            .and_then(|instance| self.name_of(instance));
+        match (&*join.who.member, static_name) {
+            ("", Some(old)) => Ok(Identity::Returned(old)),
+            ("", None) if join.must_confirm => {
+                self.promised
+                    .insert(join.fresh_name.clone(), now + join.session);
+                Ok(Identity::ToConfirm)
+            }
+            ("", None) => Ok(Identity::Known(join.fresh_name.clone())),
+            (name, Some(current)) if name != current => Err(KafkaError::FencedInstanceId),
+            (name, None) if join.who.instance.is_some() && !self.promised.contains_key(name) => {
+                Err(KafkaError::UnknownMemberId)
+            }
+            (name, _)
+                if self.members.contains_key(name) || self.promised.remove(name).is_some() =>
+            {
+                Ok(Identity::Known(name.to_string()))
+            }
+            _ => Err(KafkaError::UnknownMemberId),
+        }
+    }
+
+    fn check_protocols(&self, join: &Join) -> Result<(), KafkaError> {
+        let others = self
+            .members
+            .iter()
+            .filter(|(name, _)| **name != join.who.member)
+            .map(|(_, member)| member);
+        let fits = |other: &Member| {
+            other
+                .protocols
+                .iter()
+                .any(|p| join.protocols.iter().any(|q| q.name == p.name))
+        };
+        let same_type = self.members.is_empty() || self.protocol_type == join.protocol_type;
+        if join.protocols.is_empty() || !same_type || !others.into_iter().all(fits) {
+            return Err(KafkaError::InconsistentGroupProtocol);
+        }
+        Ok(())
+    }
+
+    fn name_of(&self, instance: &str) -> Option<String> {
+        let is_it = |member: &Member| member.instance.as_deref() == Some(instance);
+        self.members
+            .iter()
+            .find(|(_, member)| is_it(member))
+            .map(|(name, _)| name.clone())
+    }
+
+    /// A member that asks again, having missed the answer, does not disturb the others. But a leader that joins
+    /// a stable group again does so because it wants the partitions handed out anew.
+    fn may_stay_as_it_is(&self, name: &str, join: &Join) -> bool {
+        let same = self
+            .members
+            .get(name)
+            .is_some_and(|member| member.protocols == join.protocols);
+        match self.phase {
+            Phase::Completing { .. } => same,
+            Phase::Stable => same && self.leader != name,
+            Phase::Empty | Phase::Preparing { .. } => false,
+        }
+    }
+
+    fn rejoin(&mut self, now: Time, ticket: Ticket, name: &str, join: Join) {
+        if self.members.is_empty() {
+            self.protocol_type.clone_from(&join.protocol_type);
+        }
+        let is_new = !self.members.contains_key(name);
+        self.update(now, name, join, Some(ticket));
+        match &mut self.phase {
+            Phase::Empty => {
+                let left = self.members[name]
+                    .rebalance
+                    .saturating_sub(self.initial_delay);
+                let first = Some(First {
+                    left,
+                    somebody_came: false,
+                });
+                self.phase = Phase::Preparing {
+                    until: now + self.initial_delay,
+                    first,
+                };
+            }
+            Phase::Preparing {
+                first: Some(first), ..
+            } => first.somebody_came |= is_new,
+            Phase::Preparing { .. } => {}
+            Phase::Completing { .. } | Phase::Stable => self.prepare(now),
+        }
+    }
+
+    /// A static member was restarted: it takes its old place under a new name, and the old one is fenced.
+    fn come_back(&mut self, now: Time, ticket: Ticket, old: &str, join: Join) {
+        let Some(mut member) = self.members.remove(old) else {
+            return;
+        };
+        for open in member
+            .joining
+            .take()
+            .into_iter()
+            .chain(member.syncing.take())
+        {
+            self.answer(open, Err(KafkaError::FencedInstanceId));
+        }
+        let (name, may_skip, leader_before) =
+            (join.fresh_name.clone(), join.may_skip, self.leader.clone());
+        self.members.insert(name.clone(), member);
+        if self.leader == old {
+            self.leader.clone_from(&name);
+        }
+        self.update(now, &name, join, None);
+        if self.phase == Phase::Stable && self.choose_protocol() == self.protocol {
+            let mut joined = self.joined(&name);
+            joined.skip_assignment = may_skip && self.leader == name;
+            if !may_skip {
+                // An older client told that it leads would hand out everything anew, so it is told that another does.
+                (joined.leader, joined.members) = (leader_before, vec![]);
+            }
+            self.answer(ticket, Ok(Reply::Joined(joined)));
+            return;
+        }
+        if let Some(member) = self.members.get_mut(&name) {
+            member.joining = Some(ticket);
+        }
+        if matches!(self.phase, Phase::Stable | Phase::Completing { .. }) {
+            self.prepare(now);
+        }
+    }
+
+    fn update(&mut self, now: Time, name: &str, join: Join, joining: Option<Ticket>) {
+        let member = self.members.entry(name.to_string()).or_default();
+        let unanswered = member.update(now, join, joining);
+        if let Some(ticket) = unanswered {
+            self.answer(ticket, Err(KafkaError::RebalanceInProgress));
+        }
+    }
+
+    fn sync(&mut self, now: Time, ticket: Ticket, who: &Who, parts: Vec<(String, Bytes)>) {
+        if let Err(refused) = self.check(who) {
+            return self.answer(ticket, Err(refused));
+        }
+        match self.phase {
+            Phase::Empty | Phase::Preparing { .. } => {
+                self.answer(ticket, Err(KafkaError::RebalanceInProgress))
+            }
+            Phase::Stable => {
+                let member = self.members.entry(who.member.clone()).or_default();
+                member.is_alive(now);
+                let part = member.assignment.clone();
+                self.answer(ticket, Ok(Reply::Assigned(part)));
+            }
+            Phase::Completing { .. } => {
+                let missed = self
+                    .members
+                    .entry(who.member.clone())
+                    .or_default()
+                    .syncing
+                    .replace(ticket);
+                if let Some(ticket) = missed {
+                    self.answer(ticket, Err(KafkaError::RebalanceInProgress));
+                }
+                if self.leader == who.member {
+                    self.hand_out(now, parts);
+                }
+            }
+        }
+    }
+
+    fn hand_out(&mut self, now: Time, parts: Vec<(String, Bytes)>) {
+        let mut parts: BTreeMap<_, _> = parts.into_iter().collect();
+        self.phase = Phase::Stable;
+        for (name, member) in &mut self.members {
+            member.assignment = parts.remove(name).unwrap_or_default();
+            if let Some(to) = member.syncing.take() {
+                member.is_alive(now);
+                self.effects.push(Effect {
+                    to,
+                    answer: Ok(Reply::Assigned(member.assignment.clone())),
+                });
+            }
+        }
+    }
+
+    fn heartbeat(&mut self, now: Time, who: &Who) -> Answer {
+        self.check(who)?;
+        self.members
+            .entry(who.member.clone())
+            .or_default()
+            .is_alive(now);
+        if matches!(self.phase, Phase::Preparing { .. }) {
+            Err(KafkaError::RebalanceInProgress)
+        } else {
+            Ok(Reply::Noted)
+        }
+    }
+
+    /// A negative generation is a consumer outside group management: it may while nobody is a member.
+    fn may_commit(&mut self, now: Time, who: &Who) -> Answer {
+        if who.generation < 0 && self.members.is_empty() {
+            return Ok(Reply::Noted);
+        }
+        self.check(who)?;
+        self.members
+            .entry(who.member.clone())
+            .or_default()
+            .is_alive(now);
+        if matches!(self.phase, Phase::Completing { .. }) {
+            Err(KafkaError::RebalanceInProgress)
+        } else {
+            Ok(Reply::Noted)
+        }
+    }
+
+    fn leave(&mut self, now: Time, who: &Who) -> Answer {
+        if self.promised.remove(&who.member).is_some() {
+            return Ok(Reply::Noted);
+        }
+        let name = match who
+            .instance
+            .as_deref()
+            .map(|instance| self.name_of(instance))
+        {
+            None => who.member.clone(),
+            Some(None) => return Err(KafkaError::UnknownMemberId),
+            Some(Some(name)) if who.member.is_empty() || who.member == name => name,
+            Some(Some(_)) => return Err(KafkaError::FencedInstanceId),
+        };
+        if !self.members.contains_key(&name) {
+            return Err(KafkaError::UnknownMemberId);
+        }
+        self.remove(now, &name);
+        Ok(Reply::Noted)
+    }
+
+    /// Is this a member of the current generation, and not one whose place was taken?
+    fn check(&self, who: &Who) -> Result<(), KafkaError> {
+        match who
+            .instance
+            .as_deref()
+            .map(|instance| self.name_of(instance))
+        {
+            Some(None) => return Err(KafkaError::UnknownMemberId),
+            Some(Some(name)) if name != who.member => return Err(KafkaError::FencedInstanceId),
+            _ => {}
+        }
+        if !self.members.contains_key(&who.member) {
+            return Err(KafkaError::UnknownMemberId);
+        }
+        if who.generation == self.generation {
+            Ok(())
+        } else {
+            Err(KafkaError::IllegalGeneration)
+        }
+    }
+
+    fn remove(&mut self, now: Time, name: &str) {
+        let Some(member) = self.members.remove(name) else {
+            return;
+        };
+        for open in member.joining.into_iter().chain(member.syncing) {
+            self.answer(open, Err(KafkaError::UnknownMemberId));
+        }
+        if matches!(self.phase, Phase::Stable | Phase::Completing { .. }) {
+            self.prepare(now);
+        }
+    }
+
+    /// Everybody must join again.
+    fn prepare(&mut self, now: Time) {
+        let syncing: Vec<_> = self
+            .members
+            .values_mut()
+            .filter_map(|member| member.syncing.take())
+            .collect();
+        for ticket in syncing {
+            self.answer(ticket, Err(KafkaError::RebalanceInProgress));
+        }
+        self.phase = Phase::Preparing {
+            until: now + self.patience(),
+            first: None,
+        };
+    }
+
+    /// How long members are waited for: as long as the slowest asked for.
+    fn patience(&self) -> Duration {
+        self.members
+            .values()
+            .map(|member| member.rebalance)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Does what time has brought.
+    fn advance(&mut self, now: Time) {
+        self.promised.retain(|_, until| *until > now);
+        let silent = |member: &Member| member.expires().is_some_and(|at| at <= now);
+        let late: Vec<_> = self
+            .members
+            .iter()
+            .filter(|(_, m)| silent(m))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in late {
+            self.remove(now, &name);
+        }
+        if matches!(self.phase, Phase::Completing { until } if until <= now) {
+            self.remove_who_did_not_sync(now);
+        }
+        self.complete_if_ready(now);
+    }
+
+    fn remove_who_did_not_sync(&mut self, now: Time) {
+        let waiting = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.syncing.is_none());
+        let names: Vec<_> = waiting.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.remove(now, &name);
+        }
+        self.prepare(now);
+    }
+
+    fn complete_if_ready(&mut self, now: Time) {
+        let Phase::Preparing { until, first } = &mut self.phase else {
+            return;
+        };
+        let all_joined = self.promised.is_empty()
+            && self.members.values().all(|member| member.joining.is_some());
+        match first {
+            Some(_) if now < *until => {}
+            Some(first) if first.somebody_came && !first.left.is_zero() => {
+                let more = self.initial_delay.min(first.left);
+                *until = now + more;
+                *first = First {
+                    left: first.left - more,
+                    somebody_came: false,
+                };
+            }
+            None if now < *until && !all_joined => {}
+            _ => self.complete(now),
+        }
+    }
+
+    /// Whoever joined is in; who did not is out, unless it has a static id and its session lasts.
+    fn complete(&mut self, now: Time) {
+        self.members
+            .retain(|_, member| member.joining.is_some() || member.instance.is_some());
+        let first_joined = self
+            .members
+            .iter()
+            .find(|(_, m)| m.joining.is_some())
+            .map(|(name, _)| name.clone());
+        let leader_joined = self
+            .members
+            .get(&self.leader)
+            .is_some_and(|member| member.joining.is_some());
+        match first_joined {
+            None if !self.members.is_empty() => return self.prepare(now),
+            None => {
+                (self.generation, self.phase) = (self.generation + 1, Phase::Empty);
+                return self.leader.clear();
+            }
+            Some(name) if !leader_joined => self.leader = name,
+            Some(_) => {}
+        }
+        self.generation += 1;
+        self.protocol = self.choose_protocol();
+        self.phase = Phase::Completing {
+            until: now + self.patience(),
+        };
+        let names: Vec<_> = self.members.keys().cloned().collect();
+        for name in names {
+            let joined = self.joined(&name);
+            let member = self.members.entry(name).or_default();
+            if let Some(ticket) = member.joining.take() {
+                member.is_alive(now);
+                self.answer(ticket, Ok(Reply::Joined(joined)));
+            }
+        }
+    }
+
+    /// Everybody votes for the first of its own protocols that all others know too.
+    fn choose_protocol(&self) -> String {
+        let known_to_all = |p: &&Protocol| {
+            self.members
+                .values()
+                .all(|m| m.protocols.iter().any(|q| q.name == p.name))
+        };
+        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
+        for member in self.members.values() {
+            if let Some(choice) = member.protocols.iter().find(known_to_all) {
+                *votes.entry(&choice.name).or_default() += 1;
+            }
+        }
+        votes
+            .into_iter()
+            .max_by_key(|(_, count)| *count)
+            .map(|(name, _)| name.to_string())
+            .unwrap_or_default()
+    }
+
+    fn joined(&self, name: &str) -> Joined {
+        let everybody = || {
+            let each = self.members.iter();
+            each.map(|(name, m)| {
+                (
+                    name.clone(),
+                    m.instance.clone(),
+                    m.subscription(&self.protocol),
+                )
+            })
+            .collect()
+        };
+        Joined {
+            generation: self.generation,
+            protocol: self.protocol.clone(),
+            leader: self.leader.clone(),
+            member: name.to_string(),
+            members: if self.leader == name {
+                everybody()
+            } else {
+                vec![]
+            },
+            skip_assignment: false,
+        }
+    }
+}
+
+/// Who it is that wants to join.
+enum Identity {
+    /// A newcomer that must come back with the name it is given.
+    ToConfirm,
+    /// A member, or a newcomer that may become one, under this name.
+    Known(String),
+    /// A static member that had this name before.
+    Returned(String),
+}

@@ -1,0 +1,78 @@
+//! Starting, stopping, and topics.
+
+use crate::arms::{on_both, quick};
+use crate::clients::*;
+use broker::{Broker, Config};
+use rdkafka::admin::AdminOptions;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaErrorCode as Code;
+use rdkafka::util::Timeout;
+use std::io;
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_second_broker_in_the_same_folder_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Broker::start(quick(dir.path())).await.unwrap();
+    let second = Broker::start(quick(dir.path())).await.unwrap_err();
+    assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+    first.shutdown().await;
+    Broker::start(quick(dir.path())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_told_the_advertised_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let advertised = Some(("my-kafka".to_string(), 9092));
+    let broker = Broker::start(Config {
+        advertised,
+        ..quick(dir.path())
+    })
+    .await
+    .unwrap();
+    let admin = admin(&broker.local_addr().to_string());
+    let metadata = admin
+        .inner()
+        .fetch_metadata(None, Timeout::After(Duration::from_secs(10)))
+        .unwrap();
+    assert_eq!(
+        (metadata.brokers()[0].host(), metadata.brokers()[0].port()),
+        ("my-kafka", 9092)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_made_once_and_gone_when_deleted() {
+    on_both(async |arm| {
+        let topic = arm.unique("made");
+        create(&arm.bootstrap, &topic, 3).await;
+        let admin = admin(&arm.bootstrap);
+        let new =
+            rdkafka::admin::NewTopic::new(&topic, 1, rdkafka::admin::TopicReplication::Fixed(1));
+        let again = admin
+            .create_topics([&new], &AdminOptions::new())
+            .await
+            .unwrap();
+        assert_eq!(
+            again[0],
+            Err((topic.clone(), RDKafkaErrorCode::TopicAlreadyExists))
+        );
+        let deleted = admin
+            .delete_topics(&[&topic], &AdminOptions::new())
+            .await
+            .unwrap();
+        assert_eq!(deleted[0], Ok(topic.clone()));
+        let twice = || async {
+            admin
+                .delete_topics(&[&topic], &AdminOptions::new())
+                .await
+                .unwrap()
+                .remove(0)
+        };
+        until("the topic gone", async || {
+            twice().await == Err((topic.clone(), Code::UnknownTopicOrPartition))
+        })
+        .await;
+    })
+    .await;
+}
