@@ -15,10 +15,12 @@
 
 mod api;
 mod clock;
+mod discovery;
 mod door;
 mod kinds;
 mod names;
 mod patch;
+mod print;
 mod refusal;
 mod selector;
 mod store;

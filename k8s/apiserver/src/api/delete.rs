@@ -10,6 +10,7 @@ use crate::{
 use axum::{http::StatusCode, response::Response};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Longest grace that is counted, in seconds: a day.
 const GRACE_MAX: i64 = 24 * 3600;
@@ -102,10 +103,10 @@ impl Api {
         let (version, mut objects) = self.store.list(call.kind.plural, call.scope());
         objects.retain(|object| selector.matches(object));
         let options = options.without_preconditions();
-        let mut deleted = vec![];
+        let mut deleted: Vec<Value> = vec![];
         for object in objects {
             match self.delete_one(call.kind, &key_of(call.kind, &object), &options) {
-                Ok((object, _)) => deleted.push(object),
+                Ok((object, _)) => deleted.push((*object).clone()),
                 Err(refusal) if refusal.code == 404 => {}
                 Err(refusal) => return Err(refusal),
             }
@@ -129,7 +130,7 @@ impl Api {
         kind: &'static Kind,
         key: &Key,
         options: &Options,
-    ) -> Result<(Value, bool), Refusal> {
+    ) -> Result<(Arc<Value>, bool), Refusal> {
         let now = self.clock.now();
         let (object, gone) = self.store.update(key, |current, _| {
             let current = current.ok_or_else(|| Refusal::not_found(kind, &key.name))?;
@@ -149,7 +150,7 @@ impl Api {
         if options.propagation == Propagation::Orphan && !options.dry_run {
             self.release_dependents(&key.namespace, &object["metadata"]["uid"]);
         }
-        Ok(((*object).clone(), gone))
+        Ok((object, gone))
     }
 
     /// Takes the owner out of everything that refers to it.

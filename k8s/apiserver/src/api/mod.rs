@@ -9,8 +9,11 @@ mod watch;
 mod write;
 
 pub use call::{Call, Shape};
+pub use read::metadata_of;
 
-use crate::{Clock, Config, Streams, kinds::Use, refusal::Refusal, store::Store};
+use crate::{
+    Clock, Config, Streams, discovery, kinds::Use, refusal::Refusal, store::Store, streams,
+};
 use axum::{
     Router,
     body::{self, Body},
@@ -55,6 +58,12 @@ impl Api {
         let _ = self.streams.set(streams);
     }
 
+    /// Who answers for containers.
+    pub fn streams(&self) -> Result<&Arc<dyn Streams>, Refusal> {
+        let none = || Refusal::internal("no node has joined the cluster");
+        self.streams.get().ok_or_else(none)
+    }
+
     fn found(&self, name: &str) {
         let call = Call::to_create("namespaces");
         self.create(&call, json!({"metadata": {"name": name}}))
@@ -97,8 +106,16 @@ async fn entry(State(api): State<Arc<Api>>, request: Request) -> Response {
 }
 
 async fn answer(api: Arc<Api>, request: Request) -> Result<Response, Refusal> {
+    if let Some(document) = discovery::answer(request.uri().path(), request.headers()) {
+        return Ok(document);
+    }
     let call = Call::read(request.uri(), request.headers())?;
     let method = request.method().clone();
+    match call.subresource.as_str() {
+        "log" if method == Method::GET => return streams::log(&api, &call).await,
+        "exec" => return streams::exec(&api, &call, request).await,
+        _ => {}
+    }
     let body = body::to_bytes(request.into_body(), BODY_MAX)
         .await
         .map_err(|_| Refusal::too_large())?;

@@ -25,7 +25,7 @@ impl Api {
 
     pub fn patch_scale(&self, call: &Call, body: &[u8]) -> Result<Response, Refusal> {
         let patch = Patch::read(call, parsed(body)?)?;
-        self.rescale(call, |scale| patch.onto(scale))
+        self.rescale(call, |scale| patch.onto(scale, ""))
     }
 
     fn rescale(

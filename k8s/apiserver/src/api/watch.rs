@@ -157,7 +157,7 @@ impl Watching {
         }
     }
 
-    fn tell(&mut self, change: &str, object: &Value) {
+    fn tell(&mut self, change: &str, object: &Arc<Value>) {
         let object =
             self.scope
                 .api
@@ -175,7 +175,7 @@ impl Watching {
         let metadata = json!({"resourceVersion": self.told.to_string(), "creationTimestamp": null});
         let object =
             json!({"kind": kind.kind, "apiVersion": kind.api_version(), "metadata": metadata});
-        self.tell("BOOKMARK", &object);
+        self.tell("BOOKMARK", &Arc::new(object));
     }
 }
 

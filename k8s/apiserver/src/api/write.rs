@@ -64,9 +64,15 @@ impl Api {
 
     pub fn patch(&self, call: &Call, body: &[u8]) -> Result<Response, Refusal> {
         let patch = Patch::read(call, parsed(body)?)?;
+        if let Patch::Apply(apply) = &patch
+            && call.subresource.is_empty()
+            && self.store.get(&call.key()).is_none()
+        {
+            return self.create(call, apply.onto(None, &stamp(self.clock.now()))?);
+        }
         let (object, warnings) = self.store.update(&call.key(), |current, objects| {
             let current = current.ok_or_else(|| call.not_found())?;
-            let patched = patch.onto(current)?;
+            let patched = patch.onto(current, &stamp(self.clock.now()))?;
             let (proposed, warnings) = self.decoded(call, &patched)?;
             let next = self.revised(call, current, proposed, objects)?;
             Ok::<_, Refusal>((unless_dry(call, next), warnings))

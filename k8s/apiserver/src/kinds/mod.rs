@@ -287,10 +287,16 @@ impl Kind {
         self.name_type(&mut value)?;
         quantity::quote_numbers(&mut value);
         let mut decoded = (self.decode)(&value).map_err(|why| self.cannot_handle(&why))?;
-        tree::drop_empty_lists(&mut decoded.object);
+        tree::drop_empty(&mut decoded.object);
         quantity::canonicalise(self.kind, &mut decoded.object)
             .map_err(|why| self.cannot_handle(&why))?;
         Ok(decoded)
+    }
+
+    /// Rewrites the quantities of a body that is only a part of an object.
+    pub fn canonicalise(&self, body: &mut Value) -> Result<(), Refusal> {
+        quantity::quote_numbers(body);
+        quantity::canonicalise(self.kind, body).map_err(|why| self.cannot_handle(&why))
     }
 
     /// Fills in what the object left open.

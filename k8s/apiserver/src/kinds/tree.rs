@@ -42,17 +42,30 @@ pub fn texts<'a>(list: &'a Value, field: &'a str) -> impl Iterator<Item = &'a st
 /// Lists that stay although they are empty, because they are required.
 const REQUIRED: [&str; 4] = ["containers", "endpoints", "ports", "subjects"];
 
-/// Removes empty lists, as the real server does when it writes objects down.
-pub fn drop_empty_lists(value: &mut Value) {
+/// Maps of texts, which say nothing when they are empty. (An empty object may say a lot: `emptyDir: {}`.)
+const MAPS: [&str; 8] = [
+    "annotations",
+    "binaryData",
+    "data",
+    "labels",
+    "limits",
+    "matchLabels",
+    "nodeSelector",
+    "requests",
+];
+
+/// Removes empty lists and maps of texts, as the real server does when it writes objects down.
+pub fn drop_empty(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.values_mut().for_each(drop_empty_lists);
-            map.retain(|field, value| {
-                REQUIRED.contains(&field.as_str())
-                    || value.as_array().is_none_or(|list| !list.is_empty())
+            map.values_mut().for_each(drop_empty);
+            map.retain(|field, value| match value {
+                Value::Array(list) => !list.is_empty() || REQUIRED.contains(&field.as_str()),
+                Value::Object(inner) => !inner.is_empty() || !MAPS.contains(&field.as_str()),
+                _ => true,
             });
         }
-        Value::Array(list) => list.iter_mut().for_each(drop_empty_lists),
+        Value::Array(list) => list.iter_mut().for_each(drop_empty),
         _ => {}
     }
 }
@@ -63,13 +76,12 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn empty_lists_go_except_required_ones() {
-        let mut value =
-            json!({"metadata": {"finalizers": []}, "spec": {"containers": [], "args": ["a"]}});
-        drop_empty_lists(&mut value);
+    fn what_says_nothing_goes() {
+        let mut value = json!({"metadata": {"finalizers": [], "labels": {}}, "spec": {"containers": [], "emptyDir": {}}});
+        drop_empty(&mut value);
         assert_eq!(
             value,
-            json!({"metadata": {}, "spec": {"containers": [], "args": ["a"]}})
+            json!({"metadata": {}, "spec": {"containers": [], "emptyDir": {}}})
         );
     }
 

@@ -1,6 +1,14 @@
 //! streams — logs and exec: what the API asks the node for, and how it is passed on to clients.
 
+mod exec;
+mod log;
+
+pub use exec::exec;
+pub use log::log;
+
+use crate::{api::Call, kinds::texts, refusal::Refusal};
 use futures::future::BoxFuture;
+use serde_json::Value;
 use std::path::PathBuf;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -58,4 +66,29 @@ pub enum ExecError {
     /// The program is missing or cannot be executed. (Probes do not count this.)
     #[error("{0}")]
     CannotStart(String),
+}
+
+/// The container that a request means: the one it names, else the pod's default or only one.
+fn container_of(pod: &Value, call: &Call) -> Result<Option<String>, Refusal> {
+    let names: Vec<&str> = ["initContainers", "containers"]
+        .into_iter()
+        .flat_map(|list| texts(&pod["spec"][list], "name"))
+        .collect();
+    let default =
+        pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"].as_str();
+    let asked = call.option("container").filter(|name| !name.is_empty());
+    let own: Vec<&str> = texts(&pod["spec"]["containers"], "name").collect();
+    match (asked.or(default), own.as_slice()) {
+        (Some(name), _) if !names.contains(&name) => Err(Refusal::bad_request(format!(
+            "container {name} is not valid for pod {}",
+            call.name
+        ))),
+        (Some(name), _) => Ok(Some(name.into())),
+        (None, [only]) => Ok(Some((*only).into())),
+        (None, _) => Err(Refusal::bad_request(format!(
+            "a container name must be specified for pod {}, choose one of: [{}]",
+            call.name,
+            own.join(" ")
+        ))),
+    }
 }

@@ -1,5 +1,8 @@
 //! The API as its clients see it. Statement ids (`api_4_…`) are those of the conformance list.
 
+mod door;
 mod objects;
+mod patches;
+mod streams;
 mod target;
 mod watches;
