@@ -3,12 +3,14 @@ use model::{ArmReport, Finding, Report, Severity, Verdict};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
-/// The report as JUnit XML: a suite for each arm. Inconclusive is an error, fail is a failure; what does not count succeeds and
+/// Reports as one JUnit file: a suite for each arm. Inconclusive is an error, fail is a failure; what does not count succeeds and
 /// says its warning in `system-out`.
-pub fn junit(report: &Report) -> String {
-    let mut file = quick_junit::Report::new(report.scenario.as_str());
-    for arm in &report.arms {
-        file.add_test_suite(suite(report, arm));
+pub fn junit(reports: &[Report]) -> String {
+    let mut file = quick_junit::Report::new("brownout");
+    for report in reports {
+        for arm in &report.arms {
+            file.add_test_suite(suite(report, arm));
+        }
     }
     file.to_string()
         .expect("a report has no forbidden characters that are not filtered")

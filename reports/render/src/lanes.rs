@@ -41,13 +41,13 @@ pub(crate) struct Lane {
     pub bars: Vec<Bar>,
 }
 
-/// All lanes that show something between `from` and `to`, and how many pods are left out because nothing happened to them.
+/// All lanes that show something between `from` and `to`, and what is left out.
 pub(crate) fn lanes(
     plan: &Plan,
     timeline: &Timeline,
     windows: &[Window],
     (from, to): (Micros, Micros),
-) -> (Vec<Lane>, usize) {
+) -> (Vec<Lane>, LeftOut) {
     let targets: Vec<&str> = plan.faults().map(|(_, f)| f.kind.target()).collect();
     let stage = words::stage(timeline);
     let clip = |lane: Lane| Lane {
@@ -74,7 +74,10 @@ pub(crate) fn lanes(
         });
     shown.extend(endpoints.map(|(_, lane)| lane));
     shown.extend(rest.into_iter().map(|(_, lane)| lane));
-    let left_out = idle.len() + shown.len().saturating_sub(LANES_MAX);
+    let left_out = LeftOut {
+        calm: idle.len(),
+        crowded: shown.len().saturating_sub(LANES_MAX),
+    };
     shown.truncate(LANES_MAX);
     (shown.into_iter().map(clip).collect(), left_out)
 }
@@ -247,14 +250,33 @@ fn joined(
     bars
 }
 
-/// A note on what is not drawn.
-pub(crate) fn left_out(n: usize) -> Option<String> {
-    match n {
-        0 => None,
-        1 => Some("One other pod was ready all the time and is not drawn.".into()),
-        n => Some(format!(
-            "{n} other pods were ready all the time and are not drawn."
-        )),
+/// What is not drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Pods to which nothing happened.
+    calm: usize,
+    /// Lanes beyond [`LANES_MAX`].
+    crowded: usize,
+}
+
+impl LeftOut {
+    /// A note on it.
+    pub fn note(self) -> Option<String> {
+        let calm = match self.calm {
+            0 => None,
+            1 => Some("One pod that was ready all the time is not drawn.".to_string()),
+            n => Some(format!(
+                "{n} pods that were ready all the time are not drawn."
+            )),
+        };
+        let crowded = match self.crowded {
+            0 => None,
+            n => Some(format!(
+                "{n} more lanes had no room; the timeline has them."
+            )),
+        };
+        let notes: Vec<String> = calm.into_iter().chain(crowded).collect();
+        (!notes.is_empty()).then(|| notes.join(" "))
     }
 }
 

@@ -15,18 +15,20 @@ const EARLY_MAX: Micros = Micros::from_secs(1);
 pub(super) fn check(plan: &Plan, timeline: &Timeline) -> Finding {
     let mut missing = vec![];
     let mut evidence = vec![];
+    let mut sent = 0;
     for step in &plan.steps {
         let (seen, problems) = match &step.action {
             Action::Load { load } => of_load(&step.name, load, timeline),
             Action::Requests { requests } => of_requests(&step.name, requests.len(), timeline),
             _ => continue,
         };
+        sent += timeline.requests(&step.name).count() as u64;
         evidence.push(seen);
         missing.extend(problems);
     }
-    let met = match evidence.len() {
-        0 => "no load was planned".into(),
-        n => format!("{} sent as planned", count(n as u64, "load")),
+    let met = match sent {
+        0 => "no request was planned".into(),
+        n => format!("{} sent as planned", count(n, "request")),
     };
     concluded(DELIVERED, &met, evidence, missing)
 }
@@ -126,7 +128,7 @@ mod tests {
         let met = found(Story::rollout());
         assert_eq!(
             (met.verdict, &*met.because),
-            (Verdict::Pass, "1 load sent as planned")
+            (Verdict::Pass, "100 requests sent as planned")
         );
         assert_eq!(met.evidence, ["siege: 100 requests"]);
     }

@@ -32,7 +32,7 @@ fn objective(finding: &Finding, severity: Severity) -> Markup {
             td data-label="Objective" {
                 strong { (finding.check) }
                 p.because { (finding.because) }
-                (evidence(&finding.evidence))
+                (evidence(&finding.evidence, &finding.because))
             }
             td data-label="Target" { (finding.target) }
             td data-label="Measured" { @if finding.measured.is_empty() { "–" } @else { (finding.measured) } }
@@ -43,9 +43,10 @@ fn objective(finding: &Finding, severity: Severity) -> Markup {
     }
 }
 
-fn evidence(lines: &[String]) -> Markup {
+/// What is proven by more than the sentence above it.
+fn evidence(lines: &[String], because: &str) -> Markup {
     html! {
-        @if !lines.is_empty() {
+        @if lines.iter().any(|line| line != because) {
             ul.evidence { @for line in lines { li { (line) } } }
         }
     }
@@ -79,7 +80,7 @@ pub(super) fn conditions(arm: &ArmReport) -> Markup {
                         }
                         td data-label="What was seen" {
                             (condition.because)
-                            (evidence(&condition.evidence))
+                            (evidence(&condition.evidence, &condition.because))
                         }
                         td data-label="Met" { (met(condition)) }
                     }

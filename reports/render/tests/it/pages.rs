@@ -3,7 +3,11 @@ use model::{ExitCode, Report, Timeline, Verdict};
 
 fn all_formats(run: &str, report: &Report) {
     same(run, "report.html", &render::html(report));
-    same(run, "junit.xml", &render::junit(report));
+    same(
+        run,
+        "junit.xml",
+        &render::junit(std::slice::from_ref(report)),
+    );
     same(run, "result.json", &render::json(report));
     same(run, "report.md", &render::markdown(report));
     same(run, "terminal.txt", &render::terminal(report, false));
@@ -34,6 +38,13 @@ fn a_mutant_without_its_fault_is_inconclusive_and_says_that_it_is_a_mutant() {
 }
 
 #[test]
+fn a_walk_without_load_whose_answers_stand_in_the_page() {
+    let report = story::walk_through();
+    assert_eq!(report.verdict, Verdict::Fail);
+    all_formats("walk-through", &report);
+}
+
+#[test]
 fn text_of_the_tested_system_is_never_markup_or_a_terminal_escape() {
     let mut report = story::without_fault();
     let evil = "<script>alert(1)</script>\u{1b}[2J|**x**";
@@ -44,8 +55,8 @@ fn text_of_the_tested_system_is_never_markup_or_a_terminal_escape() {
     let page = render::html(&report);
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
     assert!(!render::markdown(&report).contains("<script"));
-    assert!(!render::junit(&report).contains("<script"));
-    assert!(!render::junit(&report).contains('\u{1b}'));
+    assert!(!render::junit(std::slice::from_ref(&report)).contains("<script"));
+    assert!(!render::junit(std::slice::from_ref(&report)).contains('\u{1b}'));
     assert!(!render::terminal(&report, false).contains('\u{1b}'));
     assert!(render::terminal(&report, true).contains("\u{1b}[1;33m"));
 }
@@ -68,7 +79,7 @@ fn a_run_that_was_killed_at_any_moment_has_its_page_and_is_no_pass() {
                 let cut = checks::report(vec![(arm.plan.clone(), timeline)], "", "", "");
                 assert_ne!(cut.verdict, Verdict::Pass, "after {seen} observations");
                 assert!(render::html(&cut).ends_with("</html>"));
-                assert!(!render::junit(&cut).is_empty());
+                assert!(!render::junit(std::slice::from_ref(&cut)).is_empty());
                 assert!(!render::terminal(&cut, true).is_empty());
             }
         }
