@@ -33,6 +33,7 @@ async fn a_copy_of_an_event_changes_nothing() {
         publish(broker.local_addr(), &payload).await;
     }
     assert_eq!(heard_at_least(&hearer, 2).await, ["one", "two"]);
+    hearer.stop().await;
 }
 
 #[tokio::test]
@@ -58,6 +59,8 @@ async fn an_event_that_was_sent_but_not_marked_is_sent_again_and_handled_once() 
     let second = start(teller(), &teller_env).await.unwrap();
     note(&second, "two").await;
     assert_eq!(heard_at_least(&hearer, 2).await, ["one", "two"]);
+    hearer.stop().await;
+    second.stop().await;
 }
 
 #[tokio::test]
@@ -75,6 +78,8 @@ async fn what_happened_while_a_service_was_down_it_hears_later() {
     let after = start(hearer(), &env).await.unwrap();
     let expected: Vec<_> = (0..50).map(|n| format!("missed {n}")).collect();
     assert_eq!(heard_at_least(&after, 50).await, expected);
+    after.stop().await;
+    teller.stop().await;
 }
 
 #[tokio::test]
@@ -93,6 +98,9 @@ async fn without_a_group_what_happened_meanwhile_is_lost() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(heard(&anonymous).await.iter().all(|text| text == "heard"));
+    witness.stop().await;
+    anonymous.stop().await;
+    teller.stop().await;
 }
 
 #[tokio::test]
@@ -106,6 +114,8 @@ async fn events_wait_for_a_broker_that_is_not_there_yet() {
     note(&teller, "patience").await;
     let (_broker, _folder) = broker_at(address).await;
     assert_eq!(heard_at_least(&hearer, 1).await, ["patience"]);
+    hearer.stop().await;
+    teller.stop().await;
 }
 
 #[tokio::test]
@@ -121,4 +131,5 @@ async fn an_event_that_cannot_be_handled_is_left_aside_after_three_tries() {
         "{:?}",
         began.elapsed()
     );
+    hearer.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use crate::world::{eventually, get, post, start, url};
 use broker::{Broker, Config};
+use futures::future::join_all;
 use http::StatusCode;
 use kernel::{Env, Running};
 use serde_json::{Value, json};
@@ -58,6 +59,7 @@ async fn every_room_registered_while_alarm_was_away_has_one_alarm() {
     let href = json!({"href": "http://alarm:8080/alarms/1"});
     let stated = json!({"_links": {"alarm": href, "self": href}, "message": "AuthApproved", "receiver": "(host)Superman0"});
     assert_eq!(first.json(), stated);
+    alarm.stop().await;
 }
 
 #[tokio::test]
@@ -102,4 +104,5 @@ async fn a_booking_is_paid_for_and_canceled_and_everyone_knows() {
         .map(|alarm| alarm["message"].clone())
         .collect();
     assert_eq!(messages, ["PayApproved", "PayCanceled"]);
+    join_all([booking, pay, mypage, alarm].map(Running::stop)).await;
 }
