@@ -20,15 +20,3 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use page::html;
 pub use terminal::terminal;
-
-/// Names of the files that a run leaves beside its page, with what each is.
-pub const FILES: [(&str, &str); 5] = [
-    ("plan.json", "what was planned, to the last default"),
-    (
-        "timeline.jsonl",
-        "everything that was seen, one fact a line",
-    ),
-    ("result.json", "the verdict with all findings and figures"),
-    ("junit.xml", "the same for a CI server"),
-    ("report.md", "the same in short"),
-];
