@@ -181,4 +181,6 @@ fn encode(
 }
 
 #[cfg(test)]
-pub mod tests;
+pub mod samples;
+#[cfg(test)]
+mod tests;

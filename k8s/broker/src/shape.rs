@@ -281,7 +281,7 @@ fn plain(length: i32) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::dispatch::SERVED;
-    use crate::dispatch::tests::sample;
+    use crate::dispatch::samples::sample;
     use bytes::BytesMut;
 
     #[test]

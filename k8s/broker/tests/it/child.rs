@@ -1,4 +1,4 @@
-//! child — processes that can be killed: this test binary again, running one of the two tests at the end.
+//! child — processes that can be killed: this test binary again, running one of the tests at the end.
 
 use crate::arms::quick;
 use crate::clients::{configured, next, value};
@@ -63,6 +63,15 @@ impl Process {
         (process, address)
     }
 
+    /// A broker as the product runs it.
+    pub fn running(dir: &Path, listen: SocketAddr) -> Process {
+        let settings = [
+            ("CHILD_DIR", dir.to_str().unwrap()),
+            ("CHILD_LISTEN", &listen.to_string()),
+        ];
+        Process::start("child::run", &settings)
+    }
+
     /// The next thing it says.
     pub fn says(&self) -> String {
         self.lines
@@ -73,6 +82,13 @@ impl Process {
     /// kill -9.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// SIGTERM; whether it then ends well.
+    pub fn terminate(mut self) -> bool {
+        let id = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        self.child.wait().unwrap().success()
     }
 
     fn end(&mut self) {
@@ -128,16 +144,25 @@ async fn consumer() {
 #[tokio::test]
 #[ignore = "a process of other tests"]
 async fn broker() {
-    let Ok(dir) = std::env::var("CHILD_DIR") else {
-        return;
-    };
-    end_with_the_parent();
-    let listen = std::env::var("CHILD_LISTEN").unwrap().parse().unwrap();
-    let config = broker::Config {
-        listen,
-        ..quick(Path::new(&dir))
-    };
+    let Some(config) = config() else { return };
     let broker = broker::Broker::start(config).await.unwrap();
     say(&broker.local_addr().to_string());
     std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+#[ignore = "a process of other tests"]
+async fn run() {
+    let Some(config) = config() else { return };
+    broker::run(config).await.unwrap();
+}
+
+fn config() -> Option<broker::Config> {
+    let dir = std::env::var("CHILD_DIR").ok()?;
+    end_with_the_parent();
+    let listen = std::env::var("CHILD_LISTEN").unwrap().parse().unwrap();
+    Some(broker::Config {
+        listen,
+        ..quick(Path::new(&dir))
+    })
 }

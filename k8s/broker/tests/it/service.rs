@@ -1,6 +1,7 @@
 //! Starting, stopping, and topics.
 
 use crate::arms::{on_both, quick};
+use crate::child::Process;
 use crate::clients::*;
 use broker::{Broker, Config};
 use rdkafka::admin::AdminOptions;
@@ -18,6 +19,31 @@ async fn a_second_broker_in_the_same_folder_is_refused() {
     assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
     first.shutdown().await;
     Broker::start(quick(dir.path())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_a_running_broker_and_its_records_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let running = Process::running(dir.path(), free);
+    publish(
+        &producer(&free.to_string()),
+        "bookings",
+        numbered("event", 5),
+    )
+    .await;
+    assert!(running.terminate());
+    let broker = Broker::start(quick(dir.path())).await.unwrap();
+    let member = consumer(
+        &broker.local_addr().to_string(),
+        "pay",
+        "bookings",
+        "earliest",
+    );
+    assert_eq!(take(&member, 5).await, numbered("event", 5));
 }
 
 #[tokio::test(flavor = "multi_thread")]
