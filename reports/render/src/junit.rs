@@ -13,7 +13,7 @@ pub fn junit(reports: &[Report]) -> String {
         }
     }
     file.to_string()
-        .expect("a report has no forbidden characters that are not filtered")
+        .expect("forbidden characters were filtered where the text was taken in")
 }
 
 fn suite(report: &Report, arm: &ArmReport) -> TestSuite {

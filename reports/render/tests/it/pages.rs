@@ -45,6 +45,12 @@ fn a_walk_without_load_whose_answers_stand_in_the_page() {
 }
 
 #[test]
+fn several_reports_are_one_junit_file_with_a_suite_for_each_arm() {
+    let file = render::junit(&[story::zero_downtime(), story::walk_through()]);
+    assert_eq!(file.matches("<testsuite ").count(), 3);
+}
+
+#[test]
 fn text_of_the_tested_system_is_never_markup_or_a_terminal_escape() {
     let mut report = story::without_fault();
     let evil = "<script>alert(1)</script>\u{1b}[2J|**x**";
@@ -74,7 +80,7 @@ fn a_run_that_was_killed_at_any_moment_has_its_page_and_is_no_pass() {
     for report in [story::zero_downtime(), story::async_alarm()] {
         for arm in report.arms {
             let all = arm.timeline.all();
-            for seen in (0..all.len()).step_by(13) {
+            for seen in (0..all.len()).step_by(all.len() / 30) {
                 let timeline = Timeline::new(all[..seen].to_vec());
                 let cut = checks::report(vec![(arm.plan.clone(), timeline)], "", "", "");
                 assert_ne!(cut.verdict, Verdict::Pass, "after {seen} observations");

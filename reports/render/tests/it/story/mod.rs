@@ -16,7 +16,7 @@ fn ms(ms: u64) -> Micros {
     Micros::from_millis(ms)
 }
 
-/// The redeployment of review without and with probes, under a load of one user at 50 requests a second.
+/// The redeployment of review without and with probes, under a load of one user at 500 requests a second, so that siege would have given up.
 pub fn zero_downtime() -> Report {
     let off = (plan("off", true), redeployed(3320..6710, 3250, 3260));
     let on = (plan("on", true), redeployed(0..0, 6600, 6640));
@@ -33,7 +33,7 @@ pub fn without_fault() -> Report {
     let mut plan = plan("on", false);
     plan.mutant = Some(Mutant::NoFault);
     let mut told = Told::new();
-    told.load("siege", 50, 2000..11_000, |_| Ok(200));
+    told.load("siege", 500, 2000..11_000, |_| Ok(200));
     told.ended("roll", 2600);
     let part = (plan, told.timeline(12_000));
     checks::report(
@@ -184,7 +184,7 @@ fn redeployed(failing: Range<u64>, ready: u64, ending: u64) -> Timeline {
         true => Err(ErrorKind::ConnectionRefused),
         false => Ok(200),
     };
-    told.load("siege", 50, 2000..11_000, fails);
+    told.load("siege", 500, 2000..11_000, fails);
     told.begun("roll", 3000);
     let injected = Fact::Injected {
         step: "roll".into(),

@@ -39,7 +39,7 @@ pub fn reads() -> Load {
             users: 1,
             duration: Some(ms(9000)),
             repetitions: None,
-            max_rate: Some(50),
+            max_rate: Some(500),
         },
         connection: Connection::New,
         timeout: ms(30_000),
@@ -204,6 +204,6 @@ fn recorded(arm: &str) -> Documented {
         claim: claim.into(),
         step: Some("siege".into()),
         siege: Some(siege),
-        differs: "The quick profile sends 50 requests a second for 9 s; the report sent as many as one user could for up to 300 s.".into(),
+        differs: "The quick profile sends 500 requests a second for 9 s; the report sent as many as one user could for up to 300 s.".into(),
     }
 }
