@@ -316,7 +316,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Notes that an event is being handled. False when it has been handled before.
+    /// Notes that an event is being handled. False when it has been handled before. Notes are kept: a copy may come as late as the
+    /// broker keeps events.
     pub async fn is_first(&mut self, event_id: &str) -> Result<bool, StoreError> {
         let noted = sql(
             "INSERT INTO handled (event_id) VALUES ($1) ON CONFLICT (event_id) DO NOTHING"

@@ -4,6 +4,7 @@ use super::{Group, Kafka};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientContext, consumer::StreamConsumer, producer::FutureProducer};
 use std::time::Duration;
 
@@ -23,7 +24,12 @@ impl ClientContext for Told {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!("librdkafka: {error}: {reason}");
+        // A topic is made when it is first used; until then it is unknown, and that is no news.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
+            tracing::debug!("librdkafka: {reason}");
+        } else {
+            tracing::warn!("librdkafka: {error}: {reason}");
+        }
     }
 }
 
