@@ -303,6 +303,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_on_the_disk_before_it_is_acknowledged_reads_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let quota = Arc::new(Quota::new(u64::MAX));
+        let mut log = PartitionLog::open(&dir.path().join("0.log"), true, quota).unwrap();
+        assert_eq!(log.append(&batch(&["a"])).unwrap(), 0);
+        assert_eq!(bases(&log, 0), [0]);
+    }
+
+    #[test]
     fn a_read_begins_with_the_batch_that_holds_the_offset() {
         let dir = tempfile::tempdir().unwrap();
         let mut log = open(&dir.path().join("0.log"));

@@ -148,10 +148,19 @@ impl Topics {
         if !all.contains_key(name) {
             return Err(KafkaError::UnknownTopicOrPartition);
         }
-        let removed = fs::rename(self.dir.join("topics").join(name), self.being_deleted())
-            .and_then(|()| remove_if_there(&self.being_deleted()));
+        self.take_away(name)
+            .map_err(|error| storage_error(error, "delete", name))?;
         all.remove(name);
-        removed.map_err(|error| storage_error(error, "delete", name))
+        // It is gone already; what cannot be removed now is removed at the next start.
+        if let Err(error) = remove_if_there(&self.being_deleted()) {
+            tracing::warn!(%error, topic = name, "cannot remove the records of a deleted topic yet");
+        }
+        Ok(())
+    }
+
+    fn take_away(&self, name: &str) -> io::Result<()> {
+        remove_if_there(&self.being_deleted())?;
+        fs::rename(self.dir.join("topics").join(name), self.being_deleted())
     }
 
     /// Everything appended is on the disk.
