@@ -336,7 +336,7 @@ fn rejected(why: &Rejected, path: &str) -> Response {
             tracing::error!("{why}");
             error(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "Could not open JPA EntityManager for transaction",
+                "could not execute statement",
                 path,
             )
         }

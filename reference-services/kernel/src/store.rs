@@ -1,14 +1,18 @@
 //! store — a service's rows, the events that still have to leave, and the events already handled, in one SQL database.
 //!
-//! Plain SQL with `$1` parameters through sqlx's `Any`: what SQLite and PostgreSQL both understand. What differs is in [`dialect`].
+//! Plain SQL with `$1` parameters through sqlx's `Any`: what SQLite and PostgreSQL both understand. What differs is in `dialect`.
 
-use crate::event::Event;
+mod dialect;
+mod statements;
+mod transaction;
+
+pub use transaction::Transaction;
+
 use crate::page::Page;
-use crate::shape::{Fields, Kind, Shape};
-use serde_json::Value;
-use sqlx::any::{AnyArguments, AnyPoolOptions, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, Row as _};
+use crate::shape::{Fields, Shape};
+use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyPool, Executor, Row as _};
+use statements::{order, quoted, read, schema, select, sql};
 
 /// Sent events that are kept for a look; older ones are removed.
 const SENT_KEPT: i64 = 1000;
@@ -23,17 +27,6 @@ pub struct Table {
     pub name: &'static str,
     /// Its columns beside `id`.
     pub shape: Shape,
-}
-
-impl Table {
-    /// The kind of a column, `id` among them, if there is such a column.
-    fn kind(&self, column: &str) -> Option<Kind> {
-        if column == "id" {
-            Some(Kind::Integer)
-        } else {
-            self.shape.kind(column)
-        }
-    }
 }
 
 /// A stored resource.
@@ -60,43 +53,6 @@ pub struct Waiting {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: AnyPool,
-}
-
-/// Changes that become visible together, or (dropped without [`Transaction::commit`]) not at all.
-#[derive(Debug)]
-pub struct Transaction {
-    inner: sqlx::Transaction<'static, Any>,
-}
-
-/// What a database needs beyond plain SQL.
-mod dialect {
-    /// Said to every new connection.
-    pub fn greetings(url: &str) -> &'static [&'static str] {
-        if super::is_memory(url) {
-            &[]
-        } else {
-            &[
-                "PRAGMA journal_mode = WAL",
-                "PRAGMA synchronous = NORMAL",
-                "PRAGMA busy_timeout = 5000",
-            ]
-        }
-    }
-
-    /// The address with what it needs so that a missing file is created.
-    pub fn creating(url: &str) -> String {
-        let has_mode = super::is_memory(url) || url.contains("mode=");
-        let glue = if url.contains('?') { '&' } else { '?' };
-        if has_mode {
-            url.to_owned()
-        } else {
-            format!("{url}{glue}mode=rwc")
-        }
-    }
-}
-
-fn is_memory(url: &str) -> bool {
-    url.contains(":memory:") || url.contains("mode=memory")
 }
 
 impl Store {
@@ -209,249 +165,10 @@ impl Store {
     }
 }
 
-impl Transaction {
-    /// The row with this id.
-    pub async fn get(&mut self, table: &Table, id: i64) -> Result<Option<Row>, StoreError> {
-        let found = sql(select(table, "WHERE id = $1"))
-            .bind(id)
-            .fetch_optional(&mut *self.inner)
-            .await?;
-        found.map(|row| read(table, &row)).transpose()
-    }
-
-    /// The rows in which `field` holds `value`.
-    pub async fn find(
-        &mut self,
-        table: &Table,
-        field: &str,
-        value: &Value,
-    ) -> Result<Vec<Row>, StoreError> {
-        let Some(kind) = table.kind(field) else {
-            return Ok(Vec::new());
-        };
-        let query = sql(select(
-            table,
-            &format!("WHERE {} = $1 ORDER BY id", quoted(field)),
-        ));
-        let rows = bound(query, kind, Some(value))
-            .fetch_all(&mut *self.inner)
-            .await?;
-        rows.iter().map(|row| read(table, row)).collect()
-    }
-
-    /// Stores a new row.
-    pub async fn insert(&mut self, table: &Table, row: &Row) -> Result<(), StoreError> {
-        let columns: String = table
-            .shape
-            .fields()
-            .map(|(name, _)| format!(", {}", quoted(name)))
-            .collect();
-        let places: String = (2..)
-            .take(table.shape.fields().count())
-            .map(|n| format!(", ${n}"))
-            .collect();
-        let statement = format!(
-            "INSERT INTO {} (id{columns}) VALUES ($1{places})",
-            quoted(table.name)
-        );
-        all_bound(sql(statement).bind(row.id), table, row)
-            .execute(&mut *self.inner)
-            .await?;
-        Ok(())
-    }
-
-    /// Stores a new row under the next id.
-    pub async fn append(&mut self, table: &Table, fields: Fields) -> Result<Row, StoreError> {
-        let last =
-            sql("UPDATE ids SET last = last + 1 WHERE collection = $1 RETURNING last".to_owned())
-                .bind(table.name)
-                .fetch_one(&mut *self.inner)
-                .await?;
-        let row = Row {
-            id: last.try_get(0)?,
-            fields,
-        };
-        self.insert(table, &row).await?;
-        Ok(row)
-    }
-
-    /// Replaces the fields of the row with the same id.
-    pub async fn update(&mut self, table: &Table, row: &Row) -> Result<(), StoreError> {
-        let columns: Vec<String> = table
-            .shape
-            .fields()
-            .zip(2..)
-            .map(|((name, _), n)| format!("{} = ${n}", quoted(name)))
-            .collect();
-        let statement = format!(
-            "UPDATE {} SET {} WHERE id = $1",
-            quoted(table.name),
-            columns.join(", ")
-        );
-        all_bound(sql(statement).bind(row.id), table, row)
-            .execute(&mut *self.inner)
-            .await?;
-        Ok(())
-    }
-
-    /// Removes a row.
-    pub async fn delete(&mut self, table: &Table, id: i64) -> Result<(), StoreError> {
-        sql(format!("DELETE FROM {} WHERE id = $1", quoted(table.name)))
-            .bind(id)
-            .execute(&mut *self.inner)
-            .await?;
-        Ok(())
-    }
-
-    /// Puts an event into the outbox: it will leave if, and only if, this transaction is committed.
-    pub async fn publish(&mut self, event: &Event) -> Result<(), StoreError> {
-        sql("UPDATE ids SET last = last + 1 WHERE collection = ''".to_owned())
-            .execute(&mut *self.inner)
-            .await?;
-        sql("INSERT INTO outbox (number, key, payload, sent) SELECT last, $1, $2, 0 FROM ids WHERE collection = ''".to_owned())
-            .bind(event.key.as_str())
-            .bind(event.to_json())
-            .execute(&mut *self.inner)
-            .await?;
-        Ok(())
-    }
-
-    /// Notes that an event is being handled. False when it has been handled before. Notes are kept: a copy may come as late as the
-    /// broker keeps events.
-    pub async fn is_first(&mut self, event_id: &str) -> Result<bool, StoreError> {
-        let noted = sql(
-            "INSERT INTO handled (event_id) VALUES ($1) ON CONFLICT (event_id) DO NOTHING"
-                .to_owned(),
-        )
-        .bind(event_id)
-        .execute(&mut *self.inner)
-        .await?;
-        Ok(noted.rows_affected() == 1)
-    }
-
-    /// Makes all of it visible.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        self.inner.commit().await
-    }
-}
-
-fn schema(tables: &[Table]) -> Vec<String> {
-    let ours = [
-        "CREATE TABLE IF NOT EXISTS ids (collection TEXT PRIMARY KEY, last BIGINT NOT NULL)",
-        "CREATE TABLE IF NOT EXISTS outbox (number BIGINT PRIMARY KEY, key TEXT NOT NULL, payload TEXT NOT NULL, sent BIGINT NOT NULL)",
-        "CREATE TABLE IF NOT EXISTS handled (event_id TEXT PRIMARY KEY)",
-    ];
-    let collections = tables.iter().map(|table| {
-        let columns: String = table
-            .shape
-            .fields()
-            .map(|(name, kind)| format!(", {} {}", quoted(name), column(kind)))
-            .collect();
-        format!(
-            "CREATE TABLE IF NOT EXISTS {} (id BIGINT PRIMARY KEY{columns})",
-            quoted(table.name)
-        )
-    });
-    let counters = tables.iter().map(|table| table.name).chain([""]).map(|name| {
-        format!("INSERT INTO ids (collection, last) VALUES ('{name}', 0) ON CONFLICT (collection) DO NOTHING")
-    });
-    ours.into_iter()
-        .map(str::to_owned)
-        .chain(collections)
-        .chain(counters)
-        .collect()
-}
-
-fn column(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text => "TEXT",
-        Kind::Integer | Kind::Flag => "BIGINT",
-        Kind::Real => "DOUBLE PRECISION",
-    }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn select(table: &Table, rest: &str) -> String {
-    let columns: String = table
-        .shape
-        .fields()
-        .map(|(name, _)| format!(", {}", quoted(name)))
-        .collect();
-    format!("SELECT id{columns} FROM {} {rest}", quoted(table.name))
-}
-
-/// Fields the collection does not have are not sorted by.
-fn order(table: &Table, page: &Page) -> String {
-    let known = page
-        .sort
-        .iter()
-        .filter(|order| table.kind(&order.field).is_some());
-    let mut orders: Vec<String> = known
-        .map(|order| {
-            format!(
-                "{} {}",
-                quoted(&order.field),
-                if order.falling { "DESC" } else { "ASC" }
-            )
-        })
-        .collect();
-    orders.push("id".to_owned());
-    orders.join(", ")
-}
-
-/// Statements are made of fixed text and of names from shapes, quoted; every value is bound.
-fn sql(statement: String) -> Query<'static, Any, AnyArguments> {
-    sqlx::query(AssertSqlSafe(statement))
-}
-
-fn all_bound(
-    query: Query<'static, Any, AnyArguments>,
-    table: &Table,
-    row: &Row,
-) -> Query<'static, Any, AnyArguments> {
-    table.shape.fields().fold(query, |query, (name, kind)| {
-        bound(query, kind, row.fields.get(name))
-    })
-}
-
-fn bound(
-    query: Query<'static, Any, AnyArguments>,
-    kind: Kind,
-    value: Option<&Value>,
-) -> Query<'static, Any, AnyArguments> {
-    match kind {
-        Kind::Text => query.bind(value.and_then(Value::as_str).map(str::to_owned)),
-        Kind::Integer => query.bind(value.and_then(Value::as_i64)),
-        Kind::Real => query.bind(value.and_then(Value::as_f64)),
-        Kind::Flag => query.bind(value.and_then(Value::as_bool).map(i64::from)),
-    }
-}
-
-fn read(table: &Table, row: &AnyRow) -> Result<Row, StoreError> {
-    let mut fields = Fields::new();
-    for ((name, kind), n) in table.shape.fields().zip(1..) {
-        let value = match kind {
-            Kind::Text => row.try_get::<Option<String>, _>(n)?.map(Value::from),
-            Kind::Integer => row.try_get::<Option<i64>, _>(n)?.map(Value::from),
-            Kind::Real => row.try_get::<Option<f64>, _>(n)?.map(Value::from),
-            Kind::Flag => row
-                .try_get::<Option<i64>, _>(n)?
-                .map(|flag| Value::from(flag != 0)),
-        };
-        fields.insert(name.to_owned(), value.unwrap_or(Value::Null));
-    }
-    Ok(Row {
-        id: row.try_get(0)?,
-        fields,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
     use crate::shape::fields_of;
     use serde_json::json;
 
