@@ -1,1 +1,41 @@
-//! node
+//! node — the kubelet of the embedded cluster: pods as processes of this machine, or as scripts in virtual time.
+//!
+//! It is a client of the Kubernetes API and nothing else: it sees Pods, runs their containers, and writes down how they fare.
+//!
+//! | module | |
+//! |---|---|
+//! | [`start`], [`Node`] | the node as a whole |
+//! | [`runtime`] | how a container is run, in three tiers |
+//! | [`shim`] | the process between the node and a container |
+//! | [`net`] | addresses, names and Services |
+//! | [`probes`] | startup, liveness and readiness |
+//! | `pods` | a pod's life from its first sight to its deletion |
+//! | `status` | what the API is told about it |
+//! | `env`, `volumes`, [`images`](Images) | what a container is given |
+//! | `backoff`, `events` | when it is started again, and what is told about it |
+
+mod backoff;
+mod env;
+mod events;
+mod images;
+pub mod net;
+mod node;
+mod pods;
+pub mod probes;
+pub mod runtime;
+pub mod shim;
+mod status;
+mod volumes;
+mod watch;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+pub use images::{ImageEntry, Images};
+pub use net::AddressBlock;
+pub use node::{Node, NodeConfig, start};
+pub use runtime::ShimCommand;
+
+/// The name of the one node.
+pub const NODE_NAME: &str = "node-1";
+/// The node's own address.
+pub(crate) const HOST_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

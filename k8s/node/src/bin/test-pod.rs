@@ -1,0 +1,87 @@
+//! What tests run in pods and as a harness to be killed: a server, a client, and a node's runtime with one container.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use node::ShimCommand;
+use node::runtime::{ContainerSpec, Log, Plain, Runtime, Sandboxed};
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words[..] {
+        ["serve", port, answer] => serve(port, answer),
+        ["get", address] => get(address),
+        ["hold", tier, folder, ref command @ ..] => hold(tier, folder.into(), command),
+        _ => panic!("unknown arguments {args:?}"),
+    }
+}
+
+/// Answers every request at `POD_IP` with `answer`.
+fn serve(port: &str, answer: &str) {
+    let ip = std::env::var("POD_IP").expect("the node sets it");
+    let listener = TcpListener::bind(format!("{ip}:{port}")).expect("a free port");
+    println!("serving {answer} on {ip}:{port}");
+    for stream in listener.incoming() {
+        let mut stream = stream.expect("a connection");
+        let _ = stream.read(&mut [0; 4096]);
+        let length = answer.len();
+        let _ = write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{answer}"
+        );
+    }
+}
+
+/// Prints what `name:port` answers, or the error.
+fn get(address: &str) {
+    let (host, port) = address.split_once(':').expect("name:port");
+    let answer = || -> std::io::Result<String> {
+        let ip = names::resolve(host)?[0];
+        let mut stream = TcpStream::connect((ip, port.parse().expect("a port")))?;
+        write!(
+            stream,
+            "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        Ok(text
+            .split_once("\r\n\r\n")
+            .map_or(String::new(), |(_, body)| body.to_owned()))
+    };
+    match answer() {
+        Ok(body) => print!("{body}"),
+        Err(error) => print!("error: {error}"),
+    }
+}
+
+#[tokio::main]
+async fn hold(tier: &str, folder: PathBuf, command: &[&str]) {
+    let shim = ShimCommand {
+        program: std::env::current_exe()
+            .expect("a path")
+            .with_file_name("pod-shim"),
+        args: vec![],
+    };
+    let log = Log::create(&folder.join("log"), apiserver::Clock::new()).expect("a log");
+    let spec = ContainerSpec {
+        image: "busybox".into(),
+        command: command.iter().map(ToString::to_string).collect(),
+        env: vec![("PATH".into(), "/bin:/usr/bin".into())],
+        working_dir: None,
+        hostname: "held".into(),
+        address: [127, 1, 0, 1].into(),
+        mounts: vec![],
+        folder,
+        log: Arc::new(log),
+    };
+    let container = match tier {
+        "plain" => Plain::new(shim).start(spec).await,
+        _ => Sandboxed::new(shim).start(spec).await,
+    };
+    let container = container.expect("a container");
+    println!("started");
+    let _ = container.wait().wait_for(Option::is_some).await;
+}

@@ -1,0 +1,202 @@
+//! proxy — keeps listeners and names as the API says, each change a moment late.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::runtime::watcher::Event;
+use kube::{Client, Resource};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::l4::ServicePort;
+use super::table::ListenPort;
+use super::{EndpointTable, Hosts, listen_ports, names};
+use crate::events::Events;
+use crate::watch::watch_all;
+
+/// How late changes of endpoints take effect. On a real cluster they are late too, and requests are lost because of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProxyTiming {
+    /// From a change of a Service's endpoints until new connections follow it.
+    pub change: Duration,
+    /// The same for a port that never had an endpoint before.
+    pub first: Duration,
+}
+
+impl Default for ProxyTiming {
+    /// 1 s, as kube-proxy programs the kernel at most once a second; 0.2 s for the first endpoints.
+    fn default() -> ProxyTiming {
+        ProxyTiming {
+            change: Duration::from_secs(1),
+            first: Duration::from_millis(200),
+        }
+    }
+}
+
+/// The proxy of a node.
+pub(crate) struct Proxy {
+    pub timing: ProxyTiming,
+    pub hosts: Hosts,
+    pub events: Events,
+    /// Simulated pods have no sockets to proxy to.
+    pub listens: bool,
+    /// Its cancellation ends every connection.
+    pub node: CancellationToken,
+}
+
+impl Proxy {
+    /// For ever; dropping it closes every listener.
+    pub async fn run(self, client: Client) {
+        let mut services = watch_all::<Service>(&client);
+        let mut slices = watch_all::<EndpointSlice>(&client);
+        let mut state = State {
+            proxy: self,
+            services: BTreeMap::new(),
+            listed: BTreeMap::new(),
+            endpoints: EndpointTable::default(),
+            ports: BTreeMap::new(),
+        };
+        loop {
+            let due = state.ports.values().filter_map(|port| port.due).min();
+            tokio::select! {
+                Some(event) = services.next() => state.on_service(event),
+                Some(event) = slices.next() => state.on_slice(event),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => state.program(),
+                else => return,
+            }
+        }
+    }
+}
+
+type ServiceId = (String, String);
+
+fn id<K: Resource>(object: &K) -> ServiceId {
+    (
+        object.meta().namespace.clone().unwrap_or_default(),
+        object.meta().name.clone().unwrap_or_default(),
+    )
+}
+
+struct State {
+    proxy: Proxy,
+    services: BTreeMap<ServiceId, Service>,
+    /// The services of a list that is just being read.
+    listed: BTreeMap<ServiceId, Service>,
+    endpoints: EndpointTable,
+    ports: BTreeMap<ListenPort, Port>,
+}
+
+struct Port {
+    service: ServicePort,
+    programmed: Vec<std::net::SocketAddr>,
+    ever: bool,
+    /// When what changed takes effect.
+    due: Option<Instant>,
+}
+
+impl State {
+    fn on_service(&mut self, event: Event<Service>) {
+        match event {
+            Event::Apply(service) => drop(self.services.insert(id(&service), service)),
+            Event::Delete(service) => drop(self.services.remove(&id(&service))),
+            Event::Init => self.listed.clear(),
+            Event::InitApply(service) => drop(self.listed.insert(id(&service), service)),
+            Event::InitDone => self.services = std::mem::take(&mut self.listed),
+        }
+        let wanted = listen_ports(self.services.values());
+        self.ports.retain(|port, _| wanted.contains(port));
+        for port in wanted {
+            self.ports.entry(port).or_insert_with_key(|port| Port {
+                service: ServicePort::new(port.address, self.proxy.node.clone()),
+                programmed: vec![],
+                ever: false,
+                due: None,
+            });
+        }
+        self.changed();
+    }
+
+    fn on_slice(&mut self, event: Event<EndpointSlice>) {
+        match event {
+            Event::Apply(slice) | Event::InitApply(slice) => self.endpoints.apply(slice),
+            Event::Delete(slice) => self.endpoints.delete(&slice),
+            Event::Init => self.endpoints.clear(),
+            Event::InitDone => {}
+        }
+        self.changed();
+    }
+
+    /// Names follow at once, as a cluster's DNS does; endpoints when they are due.
+    fn changed(&mut self) {
+        if let Err(error) = self
+            .proxy
+            .hosts
+            .set(names(self.services.values(), &self.endpoints))
+        {
+            tracing::warn!(%error, "a hosts file was not written");
+        }
+        if !self.proxy.listens {
+            return;
+        }
+        let now = Instant::now();
+        for (port, state) in &mut self.ports {
+            if self.endpoints.backends(port) == state.programmed {
+                state.due = None;
+            } else if state.due.is_none() {
+                let timing = &self.proxy.timing;
+                state.due = Some(
+                    now + if state.ever {
+                        timing.change
+                    } else {
+                        timing.first
+                    },
+                );
+            }
+        }
+    }
+
+    fn program(&mut self) {
+        let now = Instant::now();
+        let State {
+            proxy,
+            services,
+            endpoints,
+            ports,
+            ..
+        } = self;
+        for (port, state) in ports
+            .iter_mut()
+            .filter(|(_, state)| state.due.is_some_and(|due| due <= now))
+        {
+            state.due = None;
+            state.programmed = endpoints.backends(port);
+            state.ever = true;
+            if let Err(error) = state.service.set(state.programmed.clone())
+                && let Some(service) = services.get(&(port.namespace.clone(), port.service.clone()))
+            {
+                proxy.events.warning_about(
+                    service.object_ref(&()),
+                    "FailedToListen",
+                    cure(port, &error),
+                );
+            }
+        }
+    }
+}
+
+fn cure(port: &ListenPort, error: &io::Error) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need root on this machine; use a higher Service port"
+        }
+        io::ErrorKind::AddrInUse => {
+            "another program listens there, perhaps one that listens on 0.0.0.0; let it bind POD_IP"
+        }
+        _ => "the address cannot be listened on",
+    };
+    format!("{}: {error}: {why}", port.address)
+}

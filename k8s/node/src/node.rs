@@ -1,0 +1,223 @@
+//! node — everything together: one Node object, its pods, names and Services.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use apiserver::{Clock, ExecError, ExecIo, LogFile, Streams};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::{ConfigMap, Node as NodeObject, Secret};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::events::Events;
+use crate::net::{AddressBlock, Hosts, Proxy, ProxyTiming};
+use crate::pods::{self, Context, Registry};
+use crate::runtime::{Runtime, Stop, Tier, Usage};
+use crate::watch::watch_all;
+use crate::{HOST_ADDRESS, Images, NODE_NAME};
+
+/// A killed container is gone within milliseconds; a stuck one must not hold up the end.
+const END_MAX: Duration = Duration::from_secs(5);
+/// The API refused the Node object: it is offered again so much later.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a node is made with.
+pub struct NodeConfig {
+    /// Where logs, hosts files and volumes go: `<dir>/pods/<namespace>_<pod>_<uid>/<container>/<n>.log`. Nothing is written elsewhere.
+    pub dir: PathBuf,
+    /// Addresses of pods; the API server must give Services addresses of the same block.
+    pub block: AddressBlock,
+    /// What image names mean.
+    pub images: Images,
+    /// How containers are run.
+    pub runtime: Arc<dyn Runtime>,
+    /// The cluster's clock.
+    pub clock: Clock,
+    /// How late Services follow their pods.
+    pub proxy: ProxyTiming,
+}
+
+/// A running node. Copies share it; it goes on until [`shutdown`](Node::shutdown), or until the runtime it was started in ends.
+#[derive(Clone)]
+pub struct Node {
+    registry: Registry,
+    tier: Tier,
+    connections: CancellationToken,
+    tasks: Arc<Mutex<JoinSet<()>>>,
+}
+
+/// Starts the node `node-1` of the cluster behind `client`. Must be called inside a tokio runtime.
+///
+/// # Errors
+/// When its folder cannot be made.
+pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
+    std::fs::create_dir_all(&config.dir)?;
+    let dir = config.dir.canonicalize()?;
+    let hosts = Hosts::new(dir.join("hosts"))?;
+    let (events, write_events) = Events::start(client.clone(), config.clock, NODE_NAME);
+    let (maps_changed, maps) = watch::channel(0);
+    let registry = Registry::default();
+    let tier = config.runtime.tier();
+    let connections = CancellationToken::new();
+    let proxy = Proxy {
+        timing: config.proxy,
+        hosts: hosts.clone(),
+        events: events.clone(),
+        listens: tier != Tier::Simulated,
+        node: connections.clone(),
+    };
+    let context = Context {
+        client: client.clone(),
+        clock: config.clock,
+        runtime: config.runtime,
+        images: config.images,
+        block: config.block,
+        dir,
+        hosts,
+        events,
+        registry: registry.clone(),
+        maps,
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(write_events);
+    tasks.spawn(announce(client.clone(), tier, config.clock));
+    tasks.spawn(watch_maps(client.clone(), maps_changed));
+    tasks.spawn(proxy.run(client));
+    tasks.spawn(pods::run(Arc::new(context)));
+    Ok(Node {
+        registry,
+        tier,
+        connections,
+        tasks: Arc::new(Mutex::new(tasks)),
+    })
+}
+
+impl Node {
+    /// What its containers are.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// What every running container has used since its start: namespace, pod and container name, and how much.
+    pub fn usage(&self) -> Vec<((String, String, String), Usage)> {
+        self.registry.usage()
+    }
+
+    /// Ends every container at once, without a word to the API, and returns when they are gone.
+    pub async fn shutdown(&self) {
+        let live = self.registry.all_live();
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.shutdown().await;
+        self.connections.cancel();
+        for container in &live {
+            container.signal(Stop::Kill);
+        }
+        for container in live {
+            let _ = timeout(END_MAX, container.wait().wait_for(Option::is_some)).await;
+        }
+    }
+}
+
+impl Streams for Node {
+    fn log_file(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        previous: bool,
+    ) -> Result<LogFile, String> {
+        self.registry.log_file(namespace, pod, container, previous)
+    }
+
+    fn exec(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        command: Vec<String>,
+        io: ExecIo,
+    ) -> BoxFuture<'static, Result<i32, ExecError>> {
+        match self.registry.running(namespace, pod, container) {
+            Ok(container) => container.exec(command, io),
+            Err(why) => Box::pin(async { Err(ExecError::NotRunning(why)) }),
+        }
+    }
+}
+
+/// Tells whenever a ConfigMap or a Secret changes: containers may wait for one, volumes show them.
+async fn watch_maps(client: Client, changed: watch::Sender<u64>) {
+    let mut maps = watch_all::<ConfigMap>(&client);
+    let mut secrets = watch_all::<Secret>(&client);
+    loop {
+        tokio::select! {
+            Some(_) = maps.next() => {}
+            Some(_) = secrets.next() => {}
+            else => return,
+        }
+        changed.send_modify(|count| *count += 1);
+    }
+}
+
+async fn announce(client: Client, tier: Tier, clock: Clock) {
+    let api: Api<NodeObject> = Api::all(client);
+    loop {
+        match api
+            .create(&PostParams::default(), &object(tier, &clock))
+            .await
+        {
+            Err(kube::Error::Api(refusal)) if refusal.code == 409 => return,
+            Ok(_) => return,
+            Err(error) => tracing::debug!(%error, "the Node object was not created"),
+        }
+        sleep(RETRY).await;
+    }
+}
+
+fn object(tier: Tier, clock: &Clock) -> NodeObject {
+    let now = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let condition = |kind: &str, status: &str, reason: &str, message: String| {
+        json!({"type": kind, "status": status, "reason": reason, "message": message,
+            "lastHeartbeatTime": now, "lastTransitionTime": now})
+    };
+    let isolated = if tier == Tier::Sandboxed {
+        "True"
+    } else {
+        "False"
+    };
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": NODE_NAME,
+            "labels": {
+                "kubernetes.io/hostname": NODE_NAME,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": std::env::consts::ARCH,
+                "brownout.dev/tier": tier.to_string(),
+            },
+        },
+        "spec": {},
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": HOST_ADDRESS.to_string()},
+                {"type": "Hostname", "address": NODE_NAME},
+            ],
+            "conditions": [
+                condition("Ready", "True", "KubeletReady", "the node runs pods".into()),
+                condition("Sandboxed", isolated, "Tier", format!("containers of this node are {tier}")),
+            ],
+            "nodeInfo": {
+                "architecture": std::env::consts::ARCH, "operatingSystem": "linux", "osImage": "embedded",
+                "kubeletVersion": "v1.33.0", "kubeProxyVersion": "", "containerRuntimeVersion": format!("embedded://{tier}"),
+                "kernelVersion": "", "machineID": "", "systemUUID": "", "bootID": "",
+            },
+        },
+    }))
+    .expect("a literal Node")
+}

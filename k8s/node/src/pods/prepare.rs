@@ -1,0 +1,221 @@
+//! prepare — everything one start of a container needs, read from the API at that moment.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret, Service};
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+
+use super::Context;
+use crate::env::{self, Sources};
+use crate::images::{ImageEntry, command_line};
+use crate::runtime::{ContainerSpec, Log, Tier};
+use crate::shim::Mount;
+use crate::volumes::Volumes;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Why a container cannot be started yet, as its waiting state says it.
+#[derive(Debug)]
+pub(super) struct NotYet {
+    pub reason: &'static str,
+    pub message: String,
+}
+
+/// One start of a container of a pod.
+pub(super) struct Start<'a> {
+    pub context: &'a Context,
+    pub pod: &'a Pod,
+    pub address: Ipv4Addr,
+    pub volumes: &'a Volumes,
+    pub manifest: &'a Container,
+}
+
+impl Start<'_> {
+    pub async fn spec(&self, folder: &Path, log: Arc<Log>) -> Result<ContainerSpec, NotYet> {
+        let image = self.manifest.image.as_deref().unwrap_or_default();
+        let entry = self
+            .context
+            .images
+            .find(image)
+            .ok_or_else(|| self.no_image(image))?;
+        let not_configured = |message| NotYet {
+            reason: "CreateContainerConfigError",
+            message,
+        };
+        let env = self.environment(entry).await.map_err(not_configured)?;
+        let mounts = self.mounts(entry).map_err(|message| NotYet {
+            reason: "CreateContainerError",
+            message,
+        })?;
+        let words = |words: &Option<Vec<String>>| -> Vec<String> {
+            words
+                .iter()
+                .flatten()
+                .map(|word| env::expand(word, &env))
+                .collect()
+        };
+        let command = command_line(
+            image,
+            entry,
+            &words(&self.manifest.command),
+            &words(&self.manifest.args),
+        );
+        Ok(ContainerSpec {
+            image: image.to_owned(),
+            command,
+            env: env.into_iter().collect(),
+            working_dir: self
+                .manifest
+                .working_dir
+                .as_ref()
+                .map(Into::into)
+                .or_else(|| entry.working_dir.clone()),
+            hostname: self.pod.name_any(),
+            address: self.address,
+            mounts,
+            folder: folder.to_path_buf(),
+            log,
+        })
+    }
+
+    fn no_image(&self, image: &str) -> NotYet {
+        let known: Vec<_> = self.context.images.names().collect();
+        let message = format!(
+            "Container image {image:?} is not present: images of the embedded cluster are programs of this machine, and it knows {}",
+            known.join(", ")
+        );
+        let never = self.manifest.image_pull_policy.as_deref() == Some("Never");
+        NotYet {
+            reason: if never {
+                "ErrImageNeverPull"
+            } else {
+                "ImagePullBackOff"
+            },
+            message,
+        }
+    }
+
+    async fn environment(&self, entry: &ImageEntry) -> Result<BTreeMap<String, String>, String> {
+        let (client, namespace) = (
+            &self.context.client,
+            self.pod.namespace().unwrap_or_default(),
+        );
+        let sources = read_sources(client, &namespace, self.manifest)
+            .await
+            .map_err(|error| error.to_string())?;
+        let links = self
+            .pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.enable_service_links)
+            .unwrap_or(true);
+        let services = match links {
+            true => read_services(client, &namespace)
+                .await
+                .map_err(|error| error.to_string())?,
+            false => BTreeMap::new(),
+        };
+        let mut all = env::variables(
+            self.pod,
+            self.address.into(),
+            self.manifest,
+            &sources,
+            &services,
+        )?;
+        let tier = self.context.runtime.tier();
+        let folder = entry
+            .program
+            .parent()
+            .unwrap_or(Path::new("/bin"))
+            .display();
+        let mut defaults = entry.env.clone();
+        defaults.push(("PATH".into(), format!("{PATH}:{folder}")));
+        defaults.push(("HOSTNAME".into(), self.pod.name_any()));
+        // Pods share one network here; a program that binds every address would answer for others.
+        defaults.push(("POD_IP".into(), self.address.to_string()));
+        if tier == Tier::Plain {
+            let file = self
+                .context
+                .hosts
+                .file(&namespace)
+                .map_err(|error| error.to_string())?;
+            defaults.push(("BROWNOUT_HOSTS".into(), file.display().to_string()));
+        }
+        for (name, value) in defaults {
+            all.entry(name).or_insert(value);
+        }
+        Ok(all)
+    }
+
+    fn mounts(&self, entry: &ImageEntry) -> Result<Vec<Mount>, String> {
+        let mut mounts = self.volumes.mounts(self.manifest)?;
+        match self.context.runtime.tier() {
+            Tier::Simulated => return Ok(mounts),
+            Tier::Plain if mounts.is_empty() => return Ok(mounts),
+            Tier::Plain => return Err(
+                "volumes cannot be mounted in the plain tier: this machine allows no namespaces"
+                    .into(),
+            ),
+            Tier::Sandboxed => {}
+        }
+        let namespace = self.pod.namespace().unwrap_or_default();
+        let hosts = self
+            .context
+            .hosts
+            .file(&namespace)
+            .map_err(|error| error.to_string())?;
+        let [nsswitch, resolv] = self.context.hosts.resolver_files();
+        for (source, target) in [
+            (hosts, "/etc/hosts"),
+            (nsswitch, "/etc/nsswitch.conf"),
+            (resolv, "/etc/resolv.conf"),
+        ] {
+            mounts.push(Mount {
+                source,
+                target: target.into(),
+                read_only: false,
+            });
+        }
+        if entry.program.starts_with("/tmp") {
+            // A program built there must be visible although the container's own /tmp covers it.
+            mounts.push(Mount {
+                source: entry.program.clone(),
+                target: entry.program.clone(),
+                read_only: true,
+            });
+        }
+        Ok(mounts)
+    }
+}
+
+async fn read_sources(
+    client: &Client,
+    namespace: &str,
+    container: &Container,
+) -> kube::Result<Sources> {
+    let (wanted, mut sources) = (env::wanted(container), Sources::default());
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    for name in wanted.config_maps {
+        if let Some(map) = maps.get_opt(&name).await? {
+            sources.config_maps.insert(name, map);
+        }
+    }
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    for name in wanted.secrets {
+        if let Some(secret) = secrets.get_opt(&name).await? {
+            sources.secrets.insert(name, secret);
+        }
+    }
+    Ok(sources)
+}
+
+async fn read_services(client: &Client, namespace: &str) -> kube::Result<BTreeMap<String, String>> {
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+    Ok(env::service_links(
+        &services.list(&ListParams::default()).await?.items,
+    ))
+}

@@ -1,0 +1,287 @@
+//! process — containers that are processes, each kept by a shim: the plain and the sandboxed tier.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use apiserver::{ExecError, ExecIo};
+use futures::future::BoxFuture;
+use nix::sys::signal::Signal;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::exec::{self, ExecIn};
+use super::log::pump;
+use super::{Container, ContainerSpec, Exit, LogStream, Runtime, StartError, Stop, Tier, Usage};
+use crate::probes::{Attempt, Check, ProbeKind, attempt};
+use crate::shim::{Order, Sandbox, processes};
+
+/// How to start the shim: a program that calls [`shim::main`](crate::shim::main) with what follows `args`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShimCommand {
+    /// The program; in the product the current executable.
+    pub program: PathBuf,
+    /// The words before the shim's own arguments.
+    pub args: Vec<String>,
+}
+
+impl ShimCommand {
+    pub(super) fn order(&self, order: &str, value: &impl serde::Serialize) -> io::Result<Command> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.args)
+            .arg(order)
+            .arg(serde_json::to_string(value)?);
+        // A Ctrl-C at the terminal is for the node, which ends its containers in order.
+        command.process_group(0).env_clear();
+        Ok(command)
+    }
+}
+
+/// Containers with a world of their own.
+pub struct Sandboxed {
+    shim: ShimCommand,
+}
+
+impl Sandboxed {
+    /// Ask [`detect`](super::detect) first whether this machine allows it.
+    pub fn new(shim: ShimCommand) -> Sandboxed {
+        Sandboxed { shim }
+    }
+}
+
+impl Runtime for Sandboxed {
+    fn tier(&self) -> Tier {
+        Tier::Sandboxed
+    }
+
+    fn start(
+        &self,
+        spec: ContainerSpec,
+    ) -> BoxFuture<'static, Result<Arc<dyn Container>, StartError>> {
+        let sandbox = Sandbox {
+            hostname: spec.hostname.clone(),
+            mounts: spec.mounts.clone(),
+        };
+        Box::pin(start(self.shim.clone(), Some(sandbox), spec))
+    }
+}
+
+/// Containers that are ordinary processes.
+pub struct Plain {
+    shim: ShimCommand,
+}
+
+impl Plain {
+    /// Works on every Linux.
+    pub fn new(shim: ShimCommand) -> Plain {
+        Plain { shim }
+    }
+}
+
+impl Runtime for Plain {
+    fn tier(&self) -> Tier {
+        Tier::Plain
+    }
+
+    fn start(
+        &self,
+        spec: ContainerSpec,
+    ) -> BoxFuture<'static, Result<Arc<dyn Container>, StartError>> {
+        Box::pin(start(self.shim.clone(), None, spec))
+    }
+}
+
+struct Process {
+    /// The container's first process as the node sees it.
+    init: i32,
+    exec: ExecIn,
+    signals: mpsc::UnboundedSender<Stop>,
+    ended: watch::Receiver<Option<Exit>>,
+}
+
+async fn start(
+    shim: ShimCommand,
+    sandbox: Option<Sandbox>,
+    spec: ContainerSpec,
+) -> Result<Arc<dyn Container>, StartError> {
+    let sandboxed = sandbox.is_some();
+    let order = Order {
+        sandbox,
+        command: spec.command.clone(),
+        working_dir: spec.working_dir.clone(),
+    };
+    let (mut keeper, line) = spawn(&shim, &order, &spec)
+        .await
+        .map_err(|error| StartError(format!("shim: {error}")))?;
+    let keeper_pid = keeper.child.id().map_or(0, u32::cast_signed);
+    let init = match line.split_once(' ') {
+        Some(("started", pid)) => pid.parse().unwrap_or(0),
+        Some(("failed", why)) => return Err(StartError(why.to_owned())),
+        _ => {
+            return Err(StartError(
+                "the shim ended before the container began".to_owned(),
+            ));
+        }
+    };
+    let (signals, orders) = mpsc::unbounded_channel();
+    let (end, ended) = watch::channel(None);
+    tokio::spawn(async move { end.send(Some(keeper.attend(orders).await)) });
+    let container = if sandboxed { init } else { keeper_pid };
+    let exec = ExecIn {
+        shim,
+        container,
+        sandboxed,
+        env: spec.env,
+        working_dir: spec.working_dir,
+        folder: spec.folder,
+    };
+    Ok(Arc::new(Process {
+        init,
+        exec,
+        signals,
+        ended,
+    }))
+}
+
+/// Our end of the keeper. Dropping it ends the container.
+struct Keeper {
+    child: Child,
+    hear: Lines<BufReader<OwnedReadHalf>>,
+    say: OwnedWriteHalf,
+    output: [JoinHandle<()>; 2],
+}
+
+async fn spawn(
+    shim: &ShimCommand,
+    order: &Order,
+    spec: &ContainerSpec,
+) -> io::Result<(Keeper, String)> {
+    let (near, far) = std::os::unix::net::UnixStream::pair()?;
+    near.set_nonblocking(true)?;
+    let mut command = shim.order("run", order)?;
+    command.envs(spec.env.iter().map(|(name, value)| (name, value)));
+    command
+        .stdin(Stdio::from(OwnedFd::from(far)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    drop(command);
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let (out, err) = out.zip(err).ok_or_else(|| io::Error::other("no output"))?;
+    let output = [
+        tokio::spawn(pump(spec.log.clone(), LogStream::Stdout, out)),
+        tokio::spawn(pump(spec.log.clone(), LogStream::Stderr, err)),
+    ];
+    let (hear, say) = UnixStream::from_std(near)?.into_split();
+    let mut keeper = Keeper {
+        child,
+        hear: BufReader::new(hear).lines(),
+        say,
+        output,
+    };
+    let first = keeper.hear.next_line().await?.unwrap_or_default();
+    Ok((keeper, first))
+}
+
+impl Keeper {
+    /// Passes signals on until the container has ended and all its output is written.
+    async fn attend(&mut self, mut orders: mpsc::UnboundedReceiver<Stop>) -> Exit {
+        let end = loop {
+            tokio::select! {
+                line = self.hear.next_line() => break line.ok().flatten().unwrap_or_default(),
+                order = orders.recv() => {
+                    let signal = match order {
+                        Some(Stop::Term) => Signal::SIGTERM,
+                        // Nobody holds the container any more.
+                        Some(Stop::Kill) | None => Signal::SIGKILL,
+                    };
+                    let sent = self.say.write_all(format!("signal {}\n", signal as i32).as_bytes()).await;
+                    if order.is_none() || sent.is_err() {
+                        break self.hear.next_line().await.ok().flatten().unwrap_or_default();
+                    }
+                }
+            }
+        };
+        let _ = self.child.wait().await;
+        for output in &mut self.output {
+            let _ = output.await;
+        }
+        Exit {
+            code: exit_code(&end),
+        }
+    }
+}
+
+// Without a last word the keeper was killed, and its container with it.
+fn exit_code(end: &str) -> i32 {
+    let number = |text: &str| text.parse::<i32>().ok();
+    let code = match end.split_once(' ') {
+        Some(("exited", code)) => number(code),
+        Some(("killed", signal)) => number(signal).map(|signal| 128 + signal),
+        _ => None,
+    };
+    code.unwrap_or(128 + Signal::SIGKILL as i32)
+}
+
+impl Container for Process {
+    fn signal(&self, signal: Stop) {
+        // An error means that it has ended.
+        let _ = self.signals.send(signal);
+    }
+
+    fn wait(&self) -> watch::Receiver<Option<Exit>> {
+        self.ended.clone()
+    }
+
+    fn exec(&self, command: Vec<String>, io: ExecIo) -> BoxFuture<'static, Result<i32, ExecError>> {
+        if self.ended.borrow().is_some() {
+            return Box::pin(async { Err(ExecError::NotRunning("container not running".into())) });
+        }
+        Box::pin(exec::run(self.exec.clone(), command, io))
+    }
+
+    fn probe(&self, _kind: ProbeKind, check: Check) -> BoxFuture<'static, Attempt> {
+        match check {
+            Check::Exec(command) => {
+                let (io, output) = super::Capture::io();
+                let done = self.exec(command, io);
+                Box::pin(async move { attempt::of_exec(done.await, &output) })
+            }
+            other => Box::pin(attempt::over_network(other)),
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        if self.ended.borrow().is_some() {
+            return Usage::default();
+        }
+        let mut all = processes::descendants(self.init.cast_unsigned());
+        all.push(self.init);
+        all.into_iter()
+            .map(processes::usage)
+            .fold(Usage::default(), |sum, one| Usage {
+                cpu: sum.cpu + one.cpu,
+                memory: sum.memory + one.memory,
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_an_exit_code_above_128() {
+        assert_eq!(
+            ["exited 3", "killed 15", "killed 9", ""].map(exit_code),
+            [3, 143, 137, 137]
+        );
+    }
+}

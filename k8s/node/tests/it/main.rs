@@ -1,0 +1,8 @@
+//! Whole pods: as scripts in virtual time, and as processes where the machine allows it.
+
+mod network;
+mod processes;
+mod restarts;
+mod stopping;
+mod support;
+mod volumes;

@@ -1,0 +1,326 @@
+//! Pods that are processes, in every tier the machine allows.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use apiserver::ExecError;
+use node::runtime::Tier;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn shell(script: &str) -> Value {
+    json!([{"name": "c", "image": "busybox", "command": ["sh", "-c", script]}])
+}
+
+fn grace(seconds: u32) -> Value {
+    json!({"terminationGracePeriodSeconds": seconds})
+}
+
+async fn running(cluster: &Cluster, name: &str, script: &str, spec: Value) {
+    cluster.pod(name, shell(script), spec).await;
+    cluster.until(name, is_running).await;
+}
+
+/// Command lines of all processes that hold this word.
+fn processes_with(word: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| line.contains(word)).collect()
+}
+
+#[tokio::test]
+async fn box_1_tmp_is_the_containers_own_and_new_after_a_restart_while_an_empty_dir_stays() {
+    let Some(runtime) = sandboxed() else { return };
+    let cluster = Cluster::of_processes(runtime);
+    let script = "ls -A /tmp /keep; touch /tmp/seen /keep/seen; sleep 0.7; exit 1";
+    let mut pod = shell(script);
+    pod[0]["volumeMounts"] = json!([{"name": "keep", "mountPath": "/keep"}]);
+    cluster
+        .pod(
+            "one",
+            pod,
+            json!({"volumes": [{"name": "keep", "emptyDir": {}}]}),
+        )
+        .await;
+    running(&cluster, "two", "sleep 100", json!({})).await;
+    cluster
+        .until("one", |pod| restarts(pod) == 1 && is_running(pod))
+        .await;
+    assert_eq!(cluster.sh("two", "ls -A /tmp").await, "");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(cluster.log("one", true), ["/keep:", "", "/tmp:"]);
+    assert_eq!(cluster.log("one", false), ["/keep:", "seen", "", "/tmp:"]);
+    assert!(!std::path::Path::new("/keep").exists());
+}
+
+#[tokio::test]
+async fn box_2_and_rst_9_a_shell_without_a_trap_lives_its_whole_grace_and_one_with_a_trap_obeys() {
+    for runtime in tiers() {
+        let cluster = Cluster::of_processes(runtime);
+        running(&cluster, "deaf", "sleep 61277 & sleep 61278", grace(3)).await;
+        running(
+            &cluster,
+            "polite",
+            "trap 'exit 7' TERM; sleep 61279 & wait",
+            grace(30),
+        )
+        .await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let began = Instant::now();
+        cluster.delete("deaf", None).await;
+        cluster.delete("polite", None).await;
+        cluster.until_gone("polite").await;
+        assert!(
+            began.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            began.elapsed()
+        );
+        let pod = cluster.until("deaf", |pod| !is_running(pod)).await;
+        assert!(
+            began.elapsed() >= Duration::from_secs(3),
+            "{:?}",
+            began.elapsed()
+        );
+        assert_eq!(exit_code(&pod), Some(137));
+        cluster.until_gone("deaf").await;
+        assert_eq!(processes_with("sleep 6127"), [] as [&str; 0]);
+    }
+}
+
+#[tokio::test]
+async fn box_4_exit_codes_arrive() {
+    for runtime in tiers() {
+        let cluster = Cluster::of_processes(runtime);
+        for (name, script, code) in [
+            ("well", "exit 0", 0),
+            ("three", "exit 3", 3),
+            (
+                "killed",
+                "kill -KILL $(sh -c 'echo $PPID') ; sleep 1; exit 137",
+                137,
+            ),
+            // In a manifest `$$` means `$`.
+            (
+                "handled",
+                "trap 'exit 143' TERM; kill -TERM $$$$; sleep 5 & wait",
+                143,
+            ),
+        ] {
+            cluster
+                .pod(name, shell(script), json!({"restartPolicy": "Never"}))
+                .await;
+            let pod = cluster
+                .until(name, |pod| matches!(phase(pod), "Succeeded" | "Failed"))
+                .await;
+            assert_eq!(exit_code(&pod), Some(code), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn box_3_exec_sees_the_containers_world_and_a_missing_program_is_told_apart() {
+    for runtime in tiers() {
+        let tier = runtime.tier();
+        let cluster = Cluster::of_processes(runtime);
+        running(
+            &cluster,
+            "pod-a",
+            "echo up > /tmp/box-3; sleep 100",
+            json!({}),
+        )
+        .await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(
+            cluster.exec("pod-a", &["cat", "/tmp/box-3"]).await,
+            Ok((0, "up\n".into()))
+        );
+        assert_eq!(
+            cluster
+                .exec("pod-a", &["sh", "-c", "echo out; echo err >&2; exit 5"])
+                .await,
+            Ok((5, "out\nerr\n".into()))
+        );
+        assert!(matches!(
+            cluster.exec("pod-a", &["/does/not/exist"]).await,
+            Err(ExecError::CannotStart(_))
+        ));
+        assert_eq!(
+            cluster
+                .exec("pod-a", &["sh", "-c", "missing-command 2>/dev/null"])
+                .await,
+            Ok((127, String::new()))
+        );
+        if tier == Tier::Sandboxed {
+            assert_eq!(cluster.sh("pod-a", "hostname").await, "pod-a\n");
+            assert!(!std::path::Path::new("/tmp/box-3").exists());
+        } else {
+            std::fs::remove_file("/tmp/box-3").unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn prb_7_and_9_exec_probes_count_exit_codes_and_time() {
+    for runtime in tiers() {
+        let cluster = Cluster::of_processes(runtime);
+        let probed = |command: Value| {
+            let mut pod = shell("sleep 100");
+            pod[0]["readinessProbe"] = json!({"exec": {"command": command}, "periodSeconds": 1});
+            pod
+        };
+        cluster
+            .pod("well", probed(json!(["true"])), json!({}))
+            .await;
+        cluster
+            .pod(
+                "ill",
+                probed(json!(["sh", "-c", "echo no; exit 2"])),
+                json!({}),
+            )
+            .await;
+        cluster
+            .pod("slow", probed(json!(["sleep", "5"])), json!({}))
+            .await;
+        cluster
+            .pod("missing", probed(json!(["/does/not/exist"])), json!({}))
+            .await;
+        cluster.until("well", is_ready).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let mut messages: Vec<String> = cluster
+            .events("Unhealthy")
+            .await
+            .into_iter()
+            .filter_map(|event| event.message)
+            .collect();
+        messages.sort();
+        messages.dedup();
+        assert_eq!(
+            messages,
+            [
+                "Readiness probe errored and resulted in unknown state: exec: \"/does/not/exist\": stat /does/not/exist: no such file or directory",
+                "Readiness probe failed: command timed out: \"sleep 5\" timed out after 1s",
+                "Readiness probe failed: no\n",
+            ]
+        );
+        for name in ["ill", "slow", "missing"] {
+            assert!(
+                !is_ready(&cluster.pods().get(name).await.unwrap()),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_exist_is_a_start_error_and_backs_off() {
+    for runtime in tiers() {
+        let cluster = Cluster::of_processes(runtime);
+        cluster
+            .pod(
+                "no",
+                json!([{"name": "c", "image": "busybox", "command": ["/no/such"]}]),
+                json!({}),
+            )
+            .await;
+        let pod = cluster
+            .until("no", is_waiting_for("CrashLoopBackOff"))
+            .await;
+        let ended = container(&pod)
+            .last_state
+            .clone()
+            .unwrap()
+            .terminated
+            .unwrap();
+        assert_eq!(
+            (ended.exit_code, ended.reason.as_deref()),
+            (128, Some("StartError"))
+        );
+        assert!(
+            ended
+                .message
+                .unwrap()
+                .contains("exec: \"/no/such\": stat /no/such: no such file or directory")
+        );
+    }
+}
+
+#[tokio::test]
+async fn box_5_nothing_outlives_a_harness_that_was_killed() {
+    let mut tiers_to_try = vec!["plain"];
+    tiers_to_try.extend(sandboxed().map(|_| "sandboxed"));
+    for tier in tiers_to_try {
+        let folder = tempfile::tempdir().unwrap();
+        let seconds = if tier == "plain" { "61377" } else { "61378" };
+        let script = format!("setsid sleep {seconds} & (sleep {seconds} &) ; sleep {seconds}");
+        let mut harness = Command::new(test_pod())
+            .args([
+                "hold",
+                tier,
+                folder.path().to_str().unwrap(),
+                "sh",
+                "-c",
+                &script,
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(
+            &mut std::io::BufReader::new(harness.stdout.take().unwrap()),
+            &mut line,
+        )
+        .unwrap();
+        let word = format!("sleep {seconds}");
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while processes_with(&word)
+            .iter()
+            .filter(|line| line.starts_with("sleep"))
+            .count()
+            < 3
+        {
+            assert!(Instant::now() < deadline, "{:?}", processes_with(&word));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        harness.kill().unwrap();
+        harness.wait().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while !processes_with(&word).is_empty() {
+            assert!(
+                Instant::now() < deadline,
+                "{tier}: {:?}",
+                processes_with(&word)
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn usage_counts_every_process_of_a_container() {
+    for runtime in tiers() {
+        let cluster = Cluster::of_processes(runtime);
+        running(
+            &cluster,
+            "busy",
+            "(while :; do :; done) & sleep 100",
+            json!({}),
+        )
+        .await;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let usage = cluster.node.usage();
+            let [(name, used)] = &usage[..] else {
+                panic!("{usage:?}")
+            };
+            assert_eq!(name.1, "busy");
+            if used.cpu > Duration::from_millis(100) && used.memory > 100_000 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{used:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        cluster.node.shutdown().await;
+    }
+}

@@ -1,0 +1,94 @@
+//! Volumes and variables of real containers.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn vol_8_and_9_a_changed_map_shows_in_its_volume_but_not_in_a_sub_path_nor_in_the_environment()
+ {
+    let Some(runtime) = sandboxed() else { return };
+    let cluster = Cluster::of_processes(runtime);
+    cluster
+        .create::<ConfigMap>(
+            json!({"metadata": {"name": "conf"}, "data": {"x": "old", "y": "old"}}),
+        )
+        .await;
+    cluster
+        .create::<Secret>(json!({"metadata": {"name": "key"}, "stringData": {"word": "open"}}))
+        .await;
+    let containers = json!([{"name": "c", "image": "busybox", "command": ["sh", "-c", "sleep 100"],
+        "env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "conf", "key": "x"}}}],
+        "volumeMounts": [
+            {"name": "conf", "mountPath": "/etc/room/conf"},
+            {"name": "conf", "mountPath": "/one", "subPath": "x"},
+            {"name": "key", "mountPath": "/tmp/key"}]}]);
+    let volumes = json!({"volumes": [{"name": "conf", "configMap": {"name": "conf"}}, {"name": "key", "secret": {"secretName": "key"}}]});
+    cluster.pod("room", containers, volumes).await;
+    cluster.until("room", is_running).await;
+    let look = "cat /etc/room/conf/x /etc/room/conf/y /one /tmp/key/word; echo $X; touch /etc/room/conf/z 2>/dev/null && echo written";
+    assert_eq!(cluster.sh("room", look).await, "oldoldoldopenold\n");
+    let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client.clone());
+    let new = Patch::Merge(json!({"data": {"x": "new", "y": "new"}}));
+    maps.patch("conf", &PatchParams::default(), &new)
+        .await
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while cluster.sh("room", look).await != "newnewoldopenold\n" {
+        assert!(
+            Instant::now() < deadline,
+            "{}",
+            cluster.sh("room", look).await
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_missing_map_holds_the_pod_back_and_an_empty_dir_goes_with_the_pod() {
+    let Some(runtime) = sandboxed() else { return };
+    let cluster = Cluster::of_processes(runtime);
+    let mounts =
+        json!([{"name": "conf", "mountPath": "/conf"}, {"name": "data", "mountPath": "/data"}]);
+    let containers = json!([{"name": "c", "image": "busybox", "command": ["sh", "-c", "echo 1 > /data/x; sleep 100"], "volumeMounts": mounts}]);
+    let volumes = json!({"volumes": [{"name": "conf", "configMap": {"name": "conf"}}, {"name": "data", "emptyDir": {}}],
+        "terminationGracePeriodSeconds": 0});
+    cluster.pod("room", containers, volumes).await;
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while cluster.events("FailedMount").await.is_empty() {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    cluster
+        .create::<ConfigMap>(json!({"metadata": {"name": "conf"}, "data": {"x": "1"}}))
+        .await;
+    cluster.until("room", is_running).await;
+    let volumes = || {
+        walk(cluster.folder())
+            .into_iter()
+            .filter(|path| path.contains("/volumes/"))
+            .count()
+    };
+    assert!(volumes() > 0);
+    cluster.delete("room", Some(1)).await;
+    cluster.until_gone("room").await;
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while volumes() > 0 {
+        assert!(Instant::now() < deadline, "{:?}", walk(cluster.folder()));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn walk(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    entries
+        .flat_map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => walk(&entry.path()),
+            _ => vec![entry.path().display().to_string()],
+        })
+        .collect()
+}
