@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus, ReplicaSet};
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kube::ResourceExt;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     progress, revision,
     rolling::{self, Resize, Rollout, Set},
     scaling::{self, Scaling, Share},
-    template, wanted,
+    status, template, wanted,
 };
 
 /// Everything a decision needs.
@@ -120,7 +120,7 @@ fn is_complete(state: &State) -> bool {
         .deployment
         .status
         .as_ref()
-        .is_some_and(|status: &DeploymentStatus| progress::is_complete(&state.deployment, status))
+        .is_some_and(|present| status::is_complete(&state.deployment, present))
 }
 
 fn size(set: &ReplicaSet) -> i32 {

@@ -1,11 +1,13 @@
 //! deployment — replaces the pods of one version by those of the next, no faster than its budget allows (`semantics.md` 3).
 
 mod budget;
+mod conditions;
 mod decide;
 mod progress;
 mod revision;
 mod rolling;
 mod scaling;
+mod status;
 mod template;
 
 use std::{sync::Arc, time::Duration};
@@ -31,7 +33,7 @@ use crate::{
     run::{self, Step},
     selector,
 };
-use progress::NewSet;
+use status::NewSet;
 
 /// Runs the controller until it is dropped.
 pub async fn run(client: Client, clock: Clock) {
@@ -227,7 +229,7 @@ impl World {
             (None, Some(set)) => NewSet::Found(set),
             (None, None) => NewSet::Missing,
         };
-        let status = progress::status(deployment, new, &state.sets, now);
+        let status = status::status(deployment, new, &state.sets, now);
         let again = progress::deadline_in(deployment, &status, now);
         if !is_same(deployment.status.as_ref(), &status) {
             let mut next = deployment.clone();

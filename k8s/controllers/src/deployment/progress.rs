@@ -1,138 +1,26 @@
-//! progress — a deployment's status: counts, whether enough is available, and whether the rollout still gets anywhere
-//! (`semantics.md` 3.3, 3.4).
+//! progress — whether a rollout still gets anywhere, and for how long it may not (`semantics.md` 3.4).
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::apps::v1::{Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet},
-    apimachinery::pkg::apis::meta::v1::Time,
-};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition, DeploymentStatus};
 use kube::ResourceExt;
 
-use super::{Budget, wanted};
+use super::{
+    conditions,
+    status::{NewSet, is_complete},
+};
 use crate::pods;
 
+const CONDITION: &str = "Progressing";
 const COMPLETE: &str = "NewReplicaSetAvailable";
 const TIMED_OUT: &str = "ProgressDeadlineExceeded";
 const PAUSED: &str = "DeploymentPaused";
-const RESUMED: &str = "DeploymentResumed";
-/// Without this, kubectl's "no deadline" is the largest number it can write.
+/// This number of seconds means that there is no deadline.
 const NO_DEADLINE: i32 = i32::MAX;
 
-/// What the present step saw of the set for the wanted template.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum NewSet<'a> {
-    Missing,
-    Created(&'a str),
-    Found(&'a ReplicaSet),
-}
-
-impl NewSet<'_> {
-    fn subject(&self, deployment: &Deployment) -> String {
-        match self {
-            NewSet::Missing => format!("Deployment \"{}\"", deployment.name_any()),
-            NewSet::Created(name) => format!("ReplicaSet \"{name}\""),
-            NewSet::Found(set) => format!("ReplicaSet \"{}\"", set.name_any()),
-        }
-    }
-}
-
-/// The status that follows from the deployment's sets, `all` of them including the new one.
-pub(crate) fn status(
-    deployment: &Deployment,
-    new: NewSet,
-    all: &[ReplicaSet],
-    now: Timestamp,
-) -> DeploymentStatus {
-    let before = deployment.status.clone().unwrap_or_default();
-    let updated = if let NewSet::Found(set) = new {
-        count(set, |s| Some(s.replicas))
-    } else {
-        0
-    };
-    let sum = |of: fn(&k8s_openapi::api::apps::v1::ReplicaSetStatus) -> Option<i32>| {
-        all.iter().map(|set| count(set, of)).sum::<i32>()
-    };
-    let available = sum(|s| s.available_replicas);
-    let asked: i32 = all
-        .iter()
-        .filter_map(|set| set.spec.as_ref()?.replicas)
-        .sum();
-    let mut status = DeploymentStatus {
-        observed_generation: deployment.metadata.generation,
-        replicas: positive(sum(|s| Some(s.replicas))),
-        updated_replicas: positive(updated),
-        ready_replicas: positive(sum(|s| s.ready_replicas)),
-        available_replicas: positive(available),
-        unavailable_replicas: positive(asked - available),
-        collision_count: before.collision_count,
-        conditions: before.conditions.clone(),
-        ..DeploymentStatus::default()
-    };
-    set_condition(&mut status, availability(deployment, available), now);
-    carry_failure(&mut status, all, now);
-    follow_progress(deployment, &before, &mut status, new, now);
-    status
-}
-
-fn count(
-    set: &ReplicaSet,
-    of: impl Fn(&k8s_openapi::api::apps::v1::ReplicaSetStatus) -> Option<i32>,
-) -> i32 {
-    set.status.as_ref().and_then(of).unwrap_or(0)
-}
-
-// Kubernetes leaves out a count of zero.
-fn positive(count: i32) -> Option<i32> {
-    (count > 0).then_some(count)
-}
-
-fn availability(deployment: &Deployment, available: i32) -> DeploymentCondition {
-    let least = wanted(deployment) - Budget::of(deployment).unavailable;
-    if available >= least {
-        condition(
-            "Available",
-            "True",
-            "MinimumReplicasAvailable",
-            "Deployment has minimum availability.".into(),
-        )
-    } else {
-        condition(
-            "Available",
-            "False",
-            "MinimumReplicasUnavailable",
-            "Deployment does not have minimum availability.".into(),
-        )
-    }
-}
-
-// Pods that cannot even be created are the sets' trouble; the deployment repeats it where its reader looks.
-fn carry_failure(status: &mut DeploymentStatus, all: &[ReplicaSet], now: Timestamp) {
-    let conditions = all
-        .iter()
-        .filter_map(|set| set.status.as_ref()?.conditions.as_ref())
-        .flatten();
-    match conditions
-        .into_iter()
-        .find(|c| c.type_ == "ReplicaFailure" && c.status == "True")
-    {
-        Some(c) => {
-            let (reason, message) = (
-                c.reason.clone().unwrap_or_default(),
-                c.message.clone().unwrap_or_default(),
-            );
-            set_condition(
-                status,
-                condition("ReplicaFailure", "True", &reason, message),
-                now,
-            );
-        }
-        None => remove_condition(status, "ReplicaFailure"),
-    }
-}
-
-fn follow_progress(
+/// Brings the condition `Progressing` up to date; the counts in `status` already are.
+pub(super) fn follow(
     deployment: &Deployment,
     before: &DeploymentStatus,
     status: &mut DeploymentStatus,
@@ -140,15 +28,13 @@ fn follow_progress(
     now: Timestamp,
 ) {
     if deadline(deployment).is_none() {
-        return remove_condition(status, "Progressing");
+        return conditions::remove(status, CONDITION);
     }
-    let subject = new.subject(deployment);
-    let progressing =
-        |value, reason: &str, message| condition("Progressing", value, reason, message);
-    let present = progress_of(before).and_then(|c| c.reason.clone());
+    let present = reason(before);
     if is_paused(deployment) {
-        if present.as_deref() != Some(TIMED_OUT) {
-            set_condition(
+        // A rollout that was late before the pause is still late.
+        if present != Some(TIMED_OUT) {
+            conditions::set(
                 status,
                 progressing("Unknown", PAUSED, "Deployment is paused".into()),
                 now,
@@ -156,26 +42,26 @@ fn follow_progress(
         }
         return;
     }
-    if let NewSet::Created(name) = new {
-        return set_condition(
-            status,
-            progressing(
-                "True",
-                "NewReplicaSetCreated",
-                format!("Created new replica set \"{name}\""),
-            ),
-            now,
-        );
-    }
-    match (present.as_deref(), new) {
-        (Some(PAUSED), _) => set_condition(
-            status,
-            progressing("Unknown", RESUMED, "Deployment is resumed".into()),
-            now,
-        ),
+    match (present, new) {
+        (_, NewSet::Created(name)) => {
+            let message = format!("Created new replica set \"{name}\"");
+            return conditions::restamp(
+                status,
+                progressing("True", "NewReplicaSetCreated", message),
+                now,
+            );
+        }
+        (Some(PAUSED), _) => {
+            let resumed = progressing(
+                "Unknown",
+                "DeploymentResumed",
+                "Deployment is resumed".into(),
+            );
+            conditions::set(status, resumed, now);
+        }
         (None, NewSet::Found(set)) => {
             let message = format!("Found new replica set \"{}\"", set.name_any());
-            set_condition(
+            conditions::set(
                 status,
                 progressing("True", "FoundNewReplicaSet", message),
                 now,
@@ -184,52 +70,48 @@ fn follow_progress(
         _ => {}
     }
     // Once complete, always complete, until a new template starts over: later trouble is not a rollout's.
-    if present.as_deref() == Some(COMPLETE) && status.replicas == status.updated_replicas {
-        return;
-    }
-    if is_complete(deployment, status) {
-        set_condition(
-            status,
-            progressing(
-                "True",
-                COMPLETE,
-                format!("{subject} has successfully progressed."),
-            ),
-            now,
-        );
-    } else if has_progressed(before, status) {
-        restamp(
-            status,
-            progressing(
-                "True",
-                "ReplicaSetUpdated",
-                format!("{subject} is progressing."),
-            ),
-            now,
-        );
-    } else if is_timed_out(deployment, status, now) {
-        set_condition(
-            status,
-            progressing(
-                "False",
-                TIMED_OUT,
-                format!("{subject} has timed out progressing."),
-            ),
-            now,
-        );
+    if present != Some(COMPLETE) || status.replicas != status.updated_replicas {
+        judge(deployment, before, status, &subject(deployment, new), now);
     }
 }
 
-/// Whether every wanted pod is new and available, and no old one is left.
-pub(crate) fn is_complete(deployment: &Deployment, status: &DeploymentStatus) -> bool {
-    let replicas = wanted(deployment);
-    let counts = [
-        status.updated_replicas,
-        status.replicas,
-        status.available_replicas,
-    ];
-    counts.iter().all(|count| count.unwrap_or(0) == replicas)
-        && status.observed_generation >= deployment.metadata.generation
+fn judge(
+    deployment: &Deployment,
+    before: &DeploymentStatus,
+    status: &mut DeploymentStatus,
+    subject: &str,
+    now: Timestamp,
+) {
+    if is_complete(deployment, status) {
+        let message = format!("{subject} has successfully progressed.");
+        conditions::set(status, progressing("True", COMPLETE, message), now);
+    } else if has_progressed(before, status) {
+        let message = format!("{subject} is progressing.");
+        conditions::restamp(
+            status,
+            progressing("True", "ReplicaSetUpdated", message),
+            now,
+        );
+    } else if is_timed_out(deployment, status, now) {
+        let message = format!("{subject} has timed out progressing.");
+        conditions::set(status, progressing("False", TIMED_OUT, message), now);
+    }
+}
+
+fn subject(deployment: &Deployment, new: NewSet) -> String {
+    match new {
+        NewSet::Missing => format!("Deployment \"{}\"", deployment.name_any()),
+        NewSet::Created(name) => format!("ReplicaSet \"{name}\""),
+        NewSet::Found(set) => format!("ReplicaSet \"{}\"", set.name_any()),
+    }
+}
+
+fn progressing(status: &str, reason: &str, message: String) -> DeploymentCondition {
+    conditions::new(CONDITION, status, reason, message)
+}
+
+fn reason(status: &DeploymentStatus) -> Option<&str> {
+    conditions::find(status, CONDITION)?.reason.as_deref()
 }
 
 fn has_progressed(before: &DeploymentStatus, after: &DeploymentStatus) -> bool {
@@ -248,15 +130,14 @@ pub(crate) fn deadline_in(
     status: &DeploymentStatus,
     now: Timestamp,
 ) -> Option<Duration> {
-    let reason = progress_of(status)?.reason.as_deref();
-    if is_paused(deployment) || matches!(reason, Some(COMPLETE | TIMED_OUT)) {
+    if is_paused(deployment) || matches!(reason(status)?, COMPLETE | TIMED_OUT) {
         return None;
     }
     deadline_left(deployment, status, now)
 }
 
 fn is_timed_out(deployment: &Deployment, status: &DeploymentStatus, now: Timestamp) -> bool {
-    match progress_of(status).and_then(|c| c.reason.as_deref()) {
+    match reason(status) {
         Some(COMPLETE) => false,
         Some(TIMED_OUT) => true,
         _ => deadline_left(deployment, status, now).is_some_and(|left| left.is_zero()),
@@ -269,7 +150,10 @@ fn deadline_left(
     status: &DeploymentStatus,
     now: Timestamp,
 ) -> Option<Duration> {
-    let since = progress_of(status)?.last_update_time.as_ref()?.0;
+    let since = conditions::find(status, CONDITION)?
+        .last_update_time
+        .as_ref()?
+        .0;
     Some(pods::remaining(
         since,
         deadline(deployment)? + Duration::from_secs(1),
@@ -291,149 +175,14 @@ pub(crate) fn is_paused(deployment: &Deployment) -> bool {
     deployment.spec.as_ref().and_then(|spec| spec.paused) == Some(true)
 }
 
-fn progress_of(status: &DeploymentStatus) -> Option<&DeploymentCondition> {
-    status
-        .conditions
-        .iter()
-        .flatten()
-        .find(|c| c.type_ == "Progressing")
-}
-
-fn condition(type_: &str, status: &str, reason: &str, message: String) -> DeploymentCondition {
-    DeploymentCondition {
-        type_: type_.into(),
-        status: status.into(),
-        reason: Some(reason.into()),
-        message: Some(message),
-        ..DeploymentCondition::default()
-    }
-}
-
-// Nothing is touched while status and reason stay the same.
-fn set_condition(status: &mut DeploymentStatus, condition: DeploymentCondition, now: Timestamp) {
-    let present = status
-        .conditions
-        .iter()
-        .flatten()
-        .find(|c| c.type_ == condition.type_);
-    if present.is_none_or(|present| {
-        present.status != condition.status || present.reason != condition.reason
-    }) {
-        restamp(status, condition, now);
-    }
-}
-
-// The transition time changes with the condition's status only, the update time always.
-fn restamp(status: &mut DeploymentStatus, mut condition: DeploymentCondition, now: Timestamp) {
-    let conditions = status.conditions.get_or_insert_default();
-    let place = conditions.iter().position(|c| c.type_ == condition.type_);
-    let present = place.map(|place| &conditions[place]);
-    let unchanged = present
-        .filter(|present| present.status == condition.status)
-        .and_then(|present| present.last_transition_time.clone());
-    condition.last_transition_time = Some(unchanged.unwrap_or(Time(now)));
-    condition.last_update_time = Some(Time(now));
-    match place {
-        Some(place) => conditions[place] = condition,
-        None => conditions.push(condition),
-    }
-}
-
-fn remove_condition(status: &mut DeploymentStatus, type_: &str) {
-    if let Some(conditions) = &mut status.conditions {
-        conditions.retain(|c| c.type_ != type_);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn deployment(spec: Value, status: DeploymentStatus) -> Deployment {
-        let mut spec = spec;
-        spec["selector"] = json!({});
-        spec["template"] = json!({});
-        let mut deployment: Deployment = serde_json::from_value(
-            json!({"metadata": {"name": "web", "generation": 2}, "spec": spec}),
-        )
-        .unwrap();
-        deployment.status = Some(status);
-        deployment
-    }
-
-    fn set(name: &str, replicas: i32, ready: i32) -> ReplicaSet {
-        serde_json::from_value(
-            json!({"metadata": {"name": name}, "spec": {"replicas": replicas, "selector": {}},
-            "status": {"replicas": replicas, "readyReplicas": ready, "availableReplicas": ready}}),
-        )
-        .unwrap()
-    }
-
-    fn after(
-        spec: Value,
-        before: &DeploymentStatus,
-        sets: &[ReplicaSet],
-        second: i64,
-    ) -> DeploymentStatus {
-        status(
-            &deployment(spec, before.clone()),
-            NewSet::Found(&sets[0]),
-            sets,
-            at(second),
-        )
-    }
-
-    fn reasons(status: &DeploymentStatus) -> Vec<(&str, &str)> {
-        status
-            .conditions
-            .iter()
-            .flatten()
-            .map(|c| (&*c.status, c.reason.as_deref().unwrap()))
-            .collect()
-    }
-
-    #[test]
-    fn counts_are_sums_over_all_sets_and_zeros_are_left_out() {
-        let status = after(
-            json!({"replicas": 3}),
-            &DeploymentStatus::default(),
-            &[set("new", 1, 0), set("old", 3, 2)],
-            0,
-        );
-        let counts = [
-            status.replicas,
-            status.updated_replicas,
-            status.ready_replicas,
-            status.available_replicas,
-            status.unavailable_replicas,
-        ];
-        assert_eq!(counts, [Some(4), Some(1), Some(2), Some(2), Some(2)]);
-        assert_eq!(
-            after(json!({"replicas": 0}), &status, &[set("new", 0, 0)], 0).replicas,
-            None
-        );
-    }
-
-    #[test]
-    fn enough_is_available_when_no_more_than_the_budget_is_missing() {
-        let four = json!({"replicas": 4});
-        let few = after(
-            four.clone(),
-            &DeploymentStatus::default(),
-            &[set("new", 4, 2)],
-            0,
-        );
-        assert_eq!(reasons(&few)[0], ("False", "MinimumReplicasUnavailable"));
-        assert_eq!(
-            reasons(&after(four, &few, &[set("new", 4, 3)], 0))[0],
-            ("True", "MinimumReplicasAvailable")
-        );
-    }
+    use super::{
+        super::status::{status, tests::*},
+        *,
+    };
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use serde_json::json;
 
     #[test]
     fn a_rollout_without_progress_times_out_once_and_completes_all_the_same() {
@@ -488,7 +237,7 @@ mod tests {
             1,
         );
         let second = after(spec, &first, &[set("new", 1, 1), set("old", 3, 3)], 9);
-        let progressing = progress_of(&second).unwrap();
+        let progressing = conditions::find(&second, CONDITION).unwrap();
         assert_eq!(progressing.last_update_time, Some(Time(at(9))));
         assert_eq!(progressing.last_transition_time, Some(Time(at(1))));
     }
@@ -514,7 +263,29 @@ mod tests {
                 &[set("new", 1, 0)],
                 5
             ))[1],
-            ("Unknown", RESUMED)
+            ("Unknown", "DeploymentResumed")
+        );
+    }
+
+    #[test]
+    fn another_new_set_starts_the_deadline_anew() {
+        let first = status(
+            &deployment(json!({}), DeploymentStatus::default()),
+            NewSet::Created("a"),
+            &[],
+            at(0),
+        );
+        let second = status(
+            &deployment(json!({}), first),
+            NewSet::Created("b"),
+            &[],
+            at(300),
+        );
+        assert_eq!(
+            conditions::find(&second, CONDITION)
+                .unwrap()
+                .last_update_time,
+            Some(Time(at(300)))
         );
     }
 }

@@ -20,6 +20,8 @@ const ENDPOINTS_MAX: usize = 100;
 pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// Says who keeps a slice; slices of others are left alone.
 pub(crate) const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+/// Says that the service has no address of its own.
+const HEADLESS: &str = "service.kubernetes.io/headless";
 /// Us.
 pub(crate) const MANAGER: &str = "endpointslice-controller.k8s.io";
 
@@ -184,10 +186,21 @@ fn fill(slice: &EndpointSlice, content: Content) -> Option<Change> {
     })
 }
 
+fn is_headless(service: &Service) -> bool {
+    service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.cluster_ip.as_deref())
+        == Some("None")
+}
+
 fn new_slice(service: &Service, content: Content) -> EndpointSlice {
     let mut labels = service.labels().clone();
     labels.insert(SERVICE_NAME.into(), service.name_any());
     labels.insert(MANAGED_BY.into(), MANAGER.into());
+    if is_headless(service) {
+        labels.insert(HEADLESS.into(), String::new());
+    }
     EndpointSlice {
         metadata: ObjectMeta {
             generate_name: Some(format!("{}-", service.name_any())),

@@ -1,8 +1,6 @@
 //! decide — what a Job's controller does next, from the Job and its pods alone.
-//!
-//! Counts are taken from the pods that exist: a finished pod that somebody deletes is forgotten, where Kubernetes would remember it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -14,13 +12,12 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
-use super::{conditions, indexes};
+use super::{
+    backoff, conditions,
+    count::{Counted, count, counts, done, done_indexes, is_indexed},
+    indexes,
+};
 use crate::pods;
-
-/// The wait after the first failed pod; doubled after each further one.
-const BACKOFF_FIRST: Duration = Duration::from_secs(10);
-/// No failure makes the next pod wait longer.
-const BACKOFF_MAX: Duration = Duration::from_secs(600);
 
 /// What is to be done now, and when to look again although nothing changed.
 #[derive(Debug, Default, PartialEq)]
@@ -43,14 +40,6 @@ pub(crate) enum End {
     Complete,
     BackoffLimit,
     Deadline,
-}
-
-/// The Job's pods, sorted by what became of them.
-struct Counted<'a> {
-    active: Vec<&'a Pod>,
-    going: usize,
-    failed: Vec<&'a Pod>,
-    succeeded: Vec<&'a Pod>,
 }
 
 /// The next step. A finished Job keeps its status; only its remaining time runs.
@@ -90,62 +79,6 @@ pub(crate) fn decide(job: &Job, all: &[Pod], now: Timestamp) -> Decision {
     }
 }
 
-fn count(all: &[Pod]) -> Counted<'_> {
-    let with_phase = |phase| all.iter().filter(|pod| pods::phase(pod) == phase).collect();
-    Counted {
-        active: all.iter().filter(|pod| pods::is_active(pod)).collect(),
-        going: all
-            .iter()
-            .filter(|pod| !pods::is_finished(pod) && !pods::is_active(pod))
-            .count(),
-        failed: with_phase("Failed"),
-        succeeded: with_phase("Succeeded"),
-    }
-}
-
-fn counts(spec: &JobSpec, before: &JobStatus, counted: &Counted) -> JobStatus {
-    let number = |count: usize| i32::try_from(count).ok();
-    let positive = |count: usize| number(count).filter(|count| *count > 0);
-    JobStatus {
-        active: positive(counted.active.len()),
-        failed: positive(counted.failed.len()),
-        succeeded: positive(done(spec, counted)),
-        ready: number(
-            counted
-                .active
-                .iter()
-                .filter(|pod| pods::is_ready(pod))
-                .count(),
-        ),
-        terminating: number(counted.going),
-        completed_indexes: Some(indexes::text(&done_indexes(spec, counted)))
-            .filter(|text| !text.is_empty()),
-        ..before.clone()
-    }
-}
-
-fn is_indexed(spec: &JobSpec) -> bool {
-    spec.completion_mode.as_deref() == Some("Indexed")
-}
-
-fn done_indexes(spec: &JobSpec, counted: &Counted) -> BTreeSet<i32> {
-    let valid = |index: &i32| is_indexed(spec) && *index < spec.completions.unwrap_or(1);
-    counted
-        .succeeded
-        .iter()
-        .filter_map(|pod| indexes::of(pod))
-        .filter(valid)
-        .collect()
-}
-
-fn done(spec: &JobSpec, counted: &Counted) -> usize {
-    if is_indexed(spec) {
-        done_indexes(spec, counted).len()
-    } else {
-        counted.succeeded.len()
-    }
-}
-
 fn end(spec: &JobSpec, counted: &Counted, deadline: Option<Duration>) -> Option<End> {
     let limit = usize::try_from(spec.backoff_limit.unwrap_or(6)).unwrap_or(0);
     let is_complete = match spec.completions {
@@ -153,30 +86,13 @@ fn end(spec: &JobSpec, counted: &Counted, deadline: Option<Duration>) -> Option<
         // Without a number the first success says that the work is done; who still works may end in peace.
         None => !counted.succeeded.is_empty() && counted.active.is_empty(),
     };
-    if counted.failed.len() > limit || is_past_restarts(spec, counted, limit) {
+    if counted.failed.len() > limit || backoff::is_past_restarts(spec, counted, limit) {
         Some(End::BackoffLimit)
     } else if deadline.is_some_and(|left| left.is_zero()) {
         Some(End::Deadline)
     } else {
         is_complete.then_some(End::Complete)
     }
-}
-
-// Under `OnFailure` a pod fails by restarting its containers.
-fn is_past_restarts(spec: &JobSpec, counted: &Counted, limit: usize) -> bool {
-    let restarts_in_place = spec
-        .template
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.restart_policy.as_deref())
-        == Some("OnFailure");
-    let statuses = counted
-        .active
-        .iter()
-        .filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref())
-        .flatten();
-    let restarts: i32 = statuses.map(|container| container.restart_count).sum();
-    restarts_in_place && usize::try_from(restarts).unwrap_or(0) >= limit.max(1)
 }
 
 // Said at once, done when the last pod is gone.
@@ -197,7 +113,7 @@ fn go_on(
     now: Timestamp,
 ) -> Decision {
     let (wanted, active) = (wanted(spec, counted), counted.active.len());
-    let pause = backoff(counted, now);
+    let pause = backoff::left(counted, now);
     if active > wanted {
         let mut surplus = counted.active.clone();
         surplus.sort_by_key(|pod| {
@@ -240,45 +156,6 @@ fn pods_to_make(spec: &JobSpec, counted: &Counted, count: usize) -> Vec<Option<i
         .collect()
 }
 
-// What is left of the pause after the latest failure; only failures since the last success count.
-fn backoff(counted: &Counted, now: Timestamp) -> Duration {
-    let last_success = counted
-        .succeeded
-        .iter()
-        .filter_map(|pod| finished_at(pod))
-        .max();
-    let failures: Vec<Timestamp> = counted
-        .failed
-        .iter()
-        .filter_map(|pod| finished_at(pod))
-        .filter(|at| Some(*at) > last_success)
-        .collect();
-    let Some(latest) = failures.iter().max() else {
-        return Duration::ZERO;
-    };
-    let doublings = u32::try_from(failures.len() - 1).unwrap_or(u32::MAX);
-    let pause = BACKOFF_FIRST
-        .saturating_mul(2_u32.saturating_pow(doublings))
-        .min(BACKOFF_MAX);
-    pods::remaining(*latest, pause, now)
-}
-
-fn finished_at(pod: &Pod) -> Option<Timestamp> {
-    let statuses = pod.status.as_ref()?.container_statuses.iter().flatten();
-    let ends = statuses.filter_map(|container| {
-        container
-            .state
-            .as_ref()?
-            .terminated
-            .as_ref()?
-            .finished_at
-            .as_ref()
-    });
-    ends.map(|time| time.0)
-        .max()
-        .or_else(|| Some(pod.metadata.creation_timestamp.as_ref()?.0))
-}
-
 fn retire(spec: &JobSpec, before: JobStatus, counted: &Counted, now: Timestamp) -> Decision {
     let ended = conditions::finished_at(&before).unwrap_or(now);
     let left = spec
@@ -306,21 +183,21 @@ fn names(pods: &[&Pod]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn at(second: i64) -> Timestamp {
+    pub fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn job(spec: Value) -> Job {
+    pub fn job(spec: Value) -> Job {
         let mut spec = spec;
         spec["template"] = json!({"spec": {"restartPolicy": "Never", "containers": []}});
         serde_json::from_value(json!({"metadata": {"name": "load"}, "spec": spec})).unwrap()
     }
 
-    fn pod(name: &str, phase: &str, ended: i64) -> Pod {
+    pub fn pod(name: &str, phase: &str, ended: i64) -> Pod {
         let terminated = json!([{"name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 0,
             "state": {"terminated": {"exitCode": 1, "finishedAt": Time(at(ended))}}}]);
         let containers = if matches!(phase, "Succeeded" | "Failed") {
@@ -437,31 +314,6 @@ mod tests {
             }
         );
         assert_eq!(ends(&decide(&job(spec), &[done], at(2)).status).len(), 2);
-    }
-
-    #[test]
-    fn a_failed_pod_is_replaced_after_a_pause_that_doubles() {
-        let web = job(json!({"completions": 1, "backoffLimit": 3}));
-        let decision = decide(&web, &[pod("a", "Failed", 100)], at(104));
-        assert_eq!(
-            (decision.create.len(), decision.again),
-            (0, Some(Duration::from_secs(6)))
-        );
-        assert_eq!(
-            decide(&web, &[pod("a", "Failed", 100)], at(110))
-                .create
-                .len(),
-            1
-        );
-        assert_eq!(
-            decide(
-                &web,
-                &[pod("a", "Failed", 80), pod("b", "Failed", 100)],
-                at(110)
-            )
-            .again,
-            Some(Duration::from_secs(10))
-        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! job — runs pods until enough of them have succeeded, too many have failed, or time is up.
 
+mod backoff;
 mod conditions;
+mod count;
 mod decide;
 mod indexes;
 

@@ -7,4 +7,5 @@ mod kubelet;
 mod rollouts;
 mod services;
 mod time;
+mod trouble;
 mod world;

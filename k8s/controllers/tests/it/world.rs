@@ -44,13 +44,18 @@ pub struct World {
 
 impl World {
     pub async fn new() -> World {
+        World::with(|server| server.client("default")).await
+    }
+
+    /// A world whose controllers, and nobody else, use the given client.
+    pub async fn with(client_of: impl FnOnce(&ApiServer) -> Client) -> World {
         let clock = Clock::new();
         let server = ApiServer::new(Config {
             clock,
             ..Config::default()
         });
         let client = server.client("default");
-        let _controllers = controllers::start(client.clone(), clock);
+        let _controllers = controllers::start(client_of(&server), clock);
         let kubelet = Kubelet::start(client.clone(), clock);
         let history = History::start(client.clone());
         World {
@@ -270,7 +275,9 @@ impl Seen {
 
 /// All pods as they were after each change, with the time.
 #[derive(Clone, Default)]
-pub struct History(Arc<Mutex<Vec<(tokio::time::Instant, Vec<Seen>)>>>);
+pub struct History(Arc<Mutex<Vec<Moment>>>);
+
+type Moment = (tokio::time::Instant, Vec<Seen>);
 
 impl History {
     fn start(client: Client) -> History {
