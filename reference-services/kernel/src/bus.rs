@@ -10,6 +10,7 @@ use crate::env::Env;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// After this time without a word from a consumer the broker gives its partitions to others. The clients' own default is 45 s.
@@ -122,12 +123,12 @@ impl Bus {
         }
     }
 
-    /// Stops reading, then lets the waiting events leave; each within the limit.
-    pub async fn stop(&mut self, limit: Duration) {
+    /// Stops reading, then lets the waiting events leave, until the deadline.
+    pub async fn stop(&mut self, deadline: Instant) {
         for part in self.intake.iter_mut().chain([&mut self.relay]) {
             part.stop.cancel();
-            if tokio::time::timeout(limit, &mut part.task).await.is_err() {
-                tracing::warn!("the broker did not answer within {limit:?}");
+            if timeout_at(deadline, &mut part.task).await.is_err() {
+                tracing::warn!("the broker does not answer; events wait in the database");
             }
         }
     }

@@ -18,13 +18,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// A client that keeps its connection open asks once more within this time and is then told to close it.
 const LAST_ORDERS: Duration = Duration::from_secs(1);
 /// Longer than the longest call to another service, shorter than the 30 s a pod is given.
 const DRAIN: Duration = Duration::from_secs(15);
+/// Waiting events leave within milliseconds, unless the broker is not there; then they stay in the database.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 /// How long after a failed `accept` (too many open files) the next is tried.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -54,7 +56,7 @@ pub enum StartError {
     },
 }
 
-/// A running service. Dropping it ends it at once, as a kill would; [`Running::stop`] ends it well.
+/// A running service. Dropping it ends it without waiting for anything; [`Running::stop`] ends it well.
 #[derive(Debug)]
 pub struct Running {
     /// Where it listens.
@@ -125,21 +127,23 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
 
 impl Running {
     /// Ends the service: new requests are still answered while others are, every answer closes its connection, then nothing is
-    /// accepted any more, waiting events leave, and the consumer leaves its group. Takes `SHUTDOWN_DRAIN` at most, twice that with
+    /// accepted any more, waiting events leave, and the consumer leaves its group. Takes `SHUTDOWN_DRAIN` at most, and 5 s more with
     /// a broker that does not answer.
     pub async fn stop(mut self) {
+        let deadline = Instant::now() + self.drain;
         self.life.drain();
-        timeout(LAST_ORDERS.min(self.drain), self.life.no_connections())
+        let last_orders = deadline.min(Instant::now() + LAST_ORDERS);
+        timeout_at(last_orders, self.life.no_connections())
             .await
             .ok();
-        let requests_end = timeout(self.drain, self.life.no_requests()).await;
+        let requests_end = timeout_at(deadline, self.life.no_requests()).await;
         if requests_end.is_err() {
             tracing::warn!("requests are still unanswered after {:?}", self.drain);
         }
         self.listening.cancel();
-        timeout(self.drain, &mut self.server).await.ok();
+        timeout_at(deadline, &mut self.server).await.ok();
         if let Some(bus) = &mut self.bus {
-            bus.stop(self.drain).await;
+            bus.stop(deadline.min(Instant::now()) + LAST_EVENTS).await;
         }
     }
 }

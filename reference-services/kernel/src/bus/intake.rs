@@ -21,11 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads events until told to stop, then leaves the group.
 pub(super) async fn run(core: Arc<Core>, kafka: Kafka, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let started = tokio::select! {
-            () = stop.cancelled() => return,
-            started = subscribed(&kafka) => started,
-        };
+    while let Some(started) = stop.run_until_cancelled(subscribed(&kafka)).await {
         let outcome = match started {
             Ok(consumer) => read(&core, consumer, &stop).await,
             Err(why) => Err(why),

@@ -1,6 +1,8 @@
 //! Every event that was committed is handled, and handled once, whatever dies in between.
 
-use crate::world::{broker, broker_at, env, heard, heard_at_least, hearer, note, teller};
+use crate::world::{broker, broker_at, env, heard, heard_at_least, hearer, note, send, teller};
+use futures::future::join_all;
+use http::Method;
 use kernel::start;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -132,4 +134,54 @@ async fn an_event_that_cannot_be_handled_is_left_aside_after_three_tries() {
         began.elapsed()
     );
     hearer.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_gone_does_not_keep_a_service_from_ending() {
+    let (broker, _folder) = broker().await;
+    let env = env(broker.local_addr());
+    let teller = start(teller(), &env).await.unwrap();
+    let hearer = start(hearer(), &env).await.unwrap();
+    note(&teller, "one").await;
+    heard_at_least(&hearer, 1).await;
+    broker.shutdown().await;
+    note(&teller, "two").await;
+    let began = std::time::Instant::now();
+    join_all([teller.stop(), hearer.stop()]).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn the_id_of_the_request_is_the_id_of_its_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/{{service}}.db", folder.path().display());
+    let env = env("127.0.0.1:9".parse().unwrap())
+        .with("KAFKA_BROKERS", "none")
+        .with("DATABASE_URL", &url);
+    let teller = start(teller(), &env).await.unwrap();
+    let (_, headers, _) = send(
+        Method::POST,
+        teller.address,
+        "/notes",
+        json!({"text": "one"}),
+    )
+    .await;
+    teller.stop().await;
+
+    let database = sqlx::AnyPool::connect(&url.replace("{service}", "teller"))
+        .await
+        .unwrap();
+    let payload: String = sqlx::query_scalar("SELECT payload FROM outbox")
+        .fetch_one(&database)
+        .await
+        .unwrap();
+    let event = kernel::Event::from_json(payload.as_bytes()).unwrap();
+    assert_eq!(
+        (event.correlation_id.as_str(), event.kind()),
+        (headers["x-correlation-id"].to_str().unwrap(), "Noted")
+    );
 }
