@@ -11,13 +11,14 @@
 //! | [`probes`] | startup, liveness and readiness |
 //! | `pods` | a pod's life from its first sight to its deletion |
 //! | `status` | what the API is told about it |
-//! | `env`, `volumes`, [`images`](Images) | what a container is given |
+//! | `env`, `links`, `volumes`, [`images`](Images) | what a container is given |
 //! | `backoff`, `events` | when it is started again, and what is told about it |
 
 mod backoff;
 mod env;
 mod events;
 mod images;
+mod links;
 pub mod net;
 mod node;
 mod pods;

@@ -9,22 +9,17 @@ use k8s_openapi::api::core::v1::Container as Manifest;
 use k8s_openapi::jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::time::sleep;
 
-use super::Order;
 use super::life::PodLife;
 use super::prepare::{NotYet, Start};
-use super::stop::Stopping;
 use crate::backoff::{Backoff, Restart};
-use crate::probes::{Live, ProbeKind, ProbeSpec, Published, Worker};
-use crate::runtime::{Container, ContainerSpec, Exit, Log};
+use crate::probes::{Live, ProbeSpec, Published, Worker};
+use crate::runtime::{Container, ContainerSpec, Log};
 use crate::status::{Ended, PodView, Record, State};
 
 /// What a container waits for is looked at again so much later, should no change have told of it.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-/// A real kubelet sees a start by a survey once a second, and asks for readiness then. This is the middle of that.
-const SURVEY: Duration = Duration::from_millis(500);
 /// The exit code of a container whose program could not be started.
 const CANNOT_START: i32 = 128;
 
@@ -36,26 +31,27 @@ pub(super) struct Place {
 }
 
 pub(super) struct ContainerLife {
-    pod: Arc<PodLife>,
-    manifest: Manifest,
+    pub pod: Arc<PodLife>,
+    pub manifest: Manifest,
     place: Place,
-    probes: Vec<ProbeSpec>,
+    pub probes: Vec<ProbeSpec>,
     /// Counts starts, from 0.
-    number: u32,
+    pub number: u32,
     backoff: Backoff,
     /// The end by which the next start is judged: not always the newest one.
     judged_by: Option<Timestamp>,
-    live: watch::Sender<Option<Live>>,
+    pub live: watch::Sender<Option<Live>>,
     /// Asks the readiness probe for an attempt now.
-    trigger: Arc<Notify>,
+    pub trigger: Arc<Notify>,
 }
 
 /// How one start went.
-struct End {
-    code: i32,
-    reason: &'static str,
-    message: Option<String>,
-    by_probe: bool,
+pub(super) struct End {
+    pub code: i32,
+    pub reason: &'static str,
+    pub message: Option<String>,
+    /// Ended because a probe decided so.
+    pub by_probe: bool,
 }
 
 impl ContainerLife {
@@ -252,152 +248,6 @@ impl ContainerLife {
         }
     }
 
-    /// From the start of a container to its end, whoever ends it.
-    async fn attend(
-        &mut self,
-        container: Arc<dyn Container>,
-        since: Timestamp,
-        published: &mut mpsc::UnboundedReceiver<Published>,
-    ) -> End {
-        self.running(&container, since);
-        let (mut ended, mut views) = (container.wait(), self.pod.view.subscribe());
-        let began = Instant::now();
-        let survey = sleep_until(began + SURVEY);
-        tokio::pin!(survey);
-        let mut surveyed = false;
-        let mut stopping: Option<AbortOnDropHandle<()>> = None;
-        let mut by_probe = false;
-        let exit = loop {
-            tokio::select! {
-                exit = ended.wait_for(Option::is_some) => break exit.ok().and_then(|exit| *exit),
-                () = self.pod.ordered(), if stopping.is_none() => stopping = Some(self.stop(&container, None)),
-                Some(result) = published.recv() => if self.heed(&result) && stopping.is_none() {
-                    by_probe = true;
-                    stopping = Some(self.stop(&container, Some(result.kind)));
-                },
-                () = &mut survey, if !surveyed => {
-                    surveyed = true;
-                    self.ask_if_unready();
-                }
-                Ok(()) = views.changed(), if surveyed => self.ask_if_unready(),
-            }
-        };
-        self.live.send_replace(None);
-        self.register(None);
-        let Exit { code } = exit.unwrap_or(Exit { code: 137 });
-        let reason = if code == 0 { "Completed" } else { "Error" };
-        End {
-            code,
-            reason,
-            message: None,
-            by_probe,
-        }
-    }
-
-    fn running(&self, container: &Arc<dyn Container>, since: Timestamp) {
-        let started = !self.has(ProbeKind::Startup);
-        let ready = started && !self.has(ProbeKind::Readiness);
-        let (id, number) = (self.container_id(), self.number);
-        self.record(|record| {
-            record.enter(State::Running { since });
-            (record.id, record.restarts) = (id, number);
-            (record.started, record.ready) = (started, ready);
-        });
-        self.register(Some(container.clone()));
-        self.live.send_replace(Some(Live {
-            number,
-            began: Instant::now(),
-            started,
-            container: container.clone(),
-        }));
-        self.pod.events.normal(
-            Some(&self.manifest.name),
-            "Started",
-            format!("Started container {}", self.manifest.name),
-        );
-    }
-
-    fn has(&self, kind: ProbeKind) -> bool {
-        self.probes.iter().any(|probe| probe.kind == kind)
-    }
-
-    /// Takes note of what a probe decided. True: the container is to be ended.
-    fn heed(&self, result: &Published) -> bool {
-        if result.number != self.number {
-            return false;
-        }
-        match (result.kind, result.success) {
-            (ProbeKind::Readiness, success) => {
-                self.record(|record| record.ready = success && record.started)
-            }
-            (ProbeKind::Startup, true) => {
-                let ready = !self.has(ProbeKind::Readiness);
-                self.record(|record| (record.started, record.ready) = (true, ready));
-                self.live
-                    .send_modify(|live| live.iter_mut().for_each(|live| live.started = true));
-            }
-            (ProbeKind::Liveness, true) => {}
-            (ProbeKind::Startup | ProbeKind::Liveness, false) => return true,
-        }
-        false
-    }
-
-    /// Whenever anything about the pod changes while a container is started but not ready, its readiness is asked for anew.
-    fn ask_if_unready(&self) {
-        let view = self.pod.view.borrow();
-        if self
-            .at(&view)
-            .is_some_and(|record| record.started && !record.ready)
-        {
-            self.trigger.notify_one();
-        }
-    }
-
-    fn stop(
-        &self,
-        container: &Arc<dyn Container>,
-        probe: Option<ProbeKind>,
-    ) -> AbortOnDropHandle<()> {
-        let name = &self.manifest.name;
-        let pod_grace = self
-            .pod
-            .spec()
-            .termination_grace_period_seconds
-            .unwrap_or(30);
-        let pod_grace = Duration::from_secs(pod_grace.try_into().unwrap_or(0));
-        let (message, grace) = match probe {
-            Some(kind) => {
-                let own = self
-                    .probes
-                    .iter()
-                    .find(|probe| probe.kind == kind)
-                    .and_then(|probe| probe.grace);
-                let kind = kind.to_string().to_lowercase();
-                (
-                    format!("Container {name} failed {kind} probe, will be restarted"),
-                    own.unwrap_or(pod_grace),
-                )
-            }
-            None => (
-                format!("Stopping container {name}"),
-                match *self.pod.order.borrow() {
-                    Order::Stop { grace } => grace,
-                    Order::Run | Order::Gone => Duration::ZERO,
-                },
-            ),
-        };
-        self.pod.events.normal(Some(name), "Killing", message);
-        let stopping = Stopping {
-            container: container.clone(),
-            manifest: self.manifest.clone(),
-            address: self.pod.address.into(),
-            grace,
-            order: self.pod.order.clone(),
-            events: self.pod.events.clone(),
-        };
-        AbortOnDropHandle::new(tokio::spawn(stopping.run()))
-    }
-
     fn ended(&self, end: End, since: Timestamp, until: Timestamp) {
         let id = self.container_id();
         let ended = Ended {
@@ -415,12 +265,12 @@ impl ContainerLife {
         });
     }
 
-    fn container_id(&self) -> String {
+    pub fn container_id(&self) -> String {
         let [_, _, uid] = self.pod.id();
         format!("embedded://{uid}/{}/{}", self.manifest.name, self.number)
     }
 
-    fn register(&self, container: Option<Arc<dyn Container>>) {
+    pub fn register(&self, container: Option<Arc<dyn Container>>) {
         let [namespace, pod, uid] = self.pod.id();
         self.pod
             .context
@@ -428,7 +278,7 @@ impl ContainerLife {
             .live((&namespace, &pod, &uid), &self.manifest.name, container);
     }
 
-    fn at<'a>(&self, view: &'a PodView) -> Option<&'a Record> {
+    pub fn at<'a>(&self, view: &'a PodView) -> Option<&'a Record> {
         let records = if self.place.init {
             &view.init
         } else {
@@ -437,7 +287,7 @@ impl ContainerLife {
         records.get(self.place.index)
     }
 
-    fn record(&self, change: impl FnOnce(&mut Record)) {
+    pub fn record(&self, change: impl FnOnce(&mut Record)) {
         self.pod.view.send_if_modified(|view| {
             let records = if self.place.init {
                 &mut view.init

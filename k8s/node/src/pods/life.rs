@@ -43,11 +43,7 @@ pub(super) struct PodLife {
 
 /// Until the pod's object is gone.
 pub(super) async fn live(context: Arc<Context>, pod: Pod, order: watch::Receiver<Order>) {
-    let Some(lease) = context.block.lease() else {
-        tracing::error!(
-            pod = pod.name_any(),
-            "254 pods hold all addresses of this cluster"
-        );
+    let Some(lease) = lease(&context, &pod, order.clone()).await else {
         return;
     };
     let life = Arc::new(PodLife::new(context, pod, lease, order));
@@ -70,6 +66,21 @@ pub(super) async fn live(context: Arc<Context>, pod: Pod, order: watch::Receiver
     life.finish().await;
     registry.remove(&namespace, &name, &uid);
     life.volumes.remove();
+}
+
+/// An address, as soon as one is free. `None`: the pod went before that.
+async fn lease(context: &Context, pod: &Pod, mut order: watch::Receiver<Order>) -> Option<Lease> {
+    loop {
+        if let Some(lease) = context.block.lease() {
+            return Some(lease);
+        }
+        let full = "all 254 pod addresses of this cluster are in use".to_owned();
+        PodEvents::new(context.events.clone(), pod).warning(None, "FailedCreatePodSandBox", full);
+        tokio::select! {
+            _ = order.wait_for(|order| *order == Order::Gone) => return None,
+            () = sleep(RETRY) => {}
+        }
+    }
 }
 
 impl PodLife {

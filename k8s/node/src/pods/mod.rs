@@ -1,5 +1,6 @@
 //! pods — one task per pod, told by a watch what is wanted of it.
 
+mod attend;
 mod container;
 mod life;
 mod prepare;

@@ -12,6 +12,7 @@ use kube::{Api, Client, ResourceExt};
 use super::Context;
 use crate::env::{self, Sources};
 use crate::images::{ImageEntry, command_line};
+use crate::links;
 use crate::runtime::{ContainerSpec, Log, Tier};
 use crate::shim::Mount;
 use crate::volumes::Volumes;
@@ -215,7 +216,7 @@ async fn read_sources(
 
 async fn read_services(client: &Client, namespace: &str) -> kube::Result<BTreeMap<String, String>> {
     let services: Api<Service> = Api::namespaced(client.clone(), namespace);
-    Ok(env::service_links(
+    Ok(links::service_links(
         &services.list(&ListParams::default()).await?.items,
     ))
 }

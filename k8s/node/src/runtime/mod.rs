@@ -6,6 +6,7 @@ mod exec;
 mod log;
 mod process;
 mod simulated;
+mod sockets;
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -72,6 +73,10 @@ pub trait Container: Send + Sync + 'static {
     fn probe(&self, kind: ProbeKind, check: Check) -> BoxFuture<'static, Attempt>;
     /// What it has used so far; zero once it has ended.
     fn usage(&self) -> Usage;
+    /// TCP ports on which it listens at every address, where that is a mistake.
+    fn listens_everywhere(&self) -> Vec<u16> {
+        vec![]
+    }
 }
 
 /// The two signals a node sends.

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::exec::{self, ExecIn};
 use super::log::pump;
+use super::sockets;
 use super::{Container, ContainerSpec, Exit, LogStream, Runtime, StartError, Stop, Tier, Usage};
 use crate::probes::{Attempt, Check, ProbeKind, attempt};
 use crate::shim::{Order, Sandbox, processes};
@@ -230,6 +231,14 @@ fn exit_code(end: &str) -> i32 {
     code.unwrap_or(128 + Signal::SIGKILL as i32)
 }
 
+impl Process {
+    fn processes(&self) -> Vec<i32> {
+        let mut all = processes::descendants(self.init.cast_unsigned());
+        all.push(self.init);
+        all
+    }
+}
+
 impl Container for Process {
     fn signal(&self, signal: Stop) {
         // An error means that it has ended.
@@ -262,14 +271,20 @@ impl Container for Process {
         if self.ended.borrow().is_some() {
             return Usage::default();
         }
-        let mut all = processes::descendants(self.init.cast_unsigned());
-        all.push(self.init);
-        all.into_iter()
+        self.processes()
+            .into_iter()
             .map(processes::usage)
             .fold(Usage::default(), |sum, one| Usage {
                 cpu: sum.cpu + one.cpu,
                 memory: sum.memory + one.memory,
             })
+    }
+
+    fn listens_everywhere(&self) -> Vec<u16> {
+        if self.ended.borrow().is_some() {
+            return vec![];
+        }
+        sockets::listen_everywhere(&self.processes())
     }
 }
 

@@ -162,3 +162,23 @@ async fn services_are_announced_in_the_environment() {
         assert_eq!(words[1..3], ["8080", "caller"]);
     }
 }
+
+#[tokio::test]
+async fn box_8_a_program_that_listens_at_every_address_is_told_the_cure() {
+    for runtime in tiers() {
+        let cluster = Cluster::of_processes(runtime);
+        let everywhere = json!([{"name": "c", "image": "test-pod", "args": ["serve", "0", "x"], "env": [{"name": "POD_IP", "value": "0.0.0.0"}]}]);
+        cluster.pod("stray", everywhere, json!({})).await;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while cluster.events("ListensEverywhere").await.is_empty() {
+            assert!(Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let message = cluster.events("ListensEverywhere").await[0]
+            .message
+            .clone()
+            .unwrap();
+        assert!(message.ends_with("bind the address in POD_IP"), "{message}");
+        cluster.node.shutdown().await;
+    }
+}

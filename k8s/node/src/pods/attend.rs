@@ -1,0 +1,185 @@
+//! attend — one start of a container, from its first moment to its end, whoever ends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Order;
+use super::container::{ContainerLife, End};
+use super::stop::Stopping;
+use crate::probes::{Live, ProbeKind, Published};
+use crate::runtime::{Container, Exit};
+use crate::status::State;
+
+/// A real kubelet sees a start by a survey once a second, and asks for readiness then. This is the middle of that.
+const SURVEY: Duration = Duration::from_millis(500);
+/// How long after a survey the next one comes, up to the longest.
+const SURVEY_GROWTH: u32 = 3;
+const SURVEY_MAX: Duration = Duration::from_secs(60);
+
+impl ContainerLife {
+    /// From the start of a container to its end, whoever ends it.
+    pub(super) async fn attend(
+        &mut self,
+        container: Arc<dyn Container>,
+        since: Timestamp,
+        published: &mut mpsc::UnboundedReceiver<Published>,
+    ) -> End {
+        self.running(&container, since);
+        let (mut ended, mut views) = (container.wait(), self.pod.view.subscribe());
+        let began = Instant::now();
+        let (mut next, mut survey_at) = (SURVEY, began + SURVEY);
+        let mut stopping: Option<AbortOnDropHandle<()>> = None;
+        let mut by_probe = false;
+        let exit = loop {
+            tokio::select! {
+                exit = ended.wait_for(Option::is_some) => break exit.ok().and_then(|exit| *exit),
+                () = self.pod.ordered(), if stopping.is_none() => stopping = Some(self.stop(&container, None)),
+                Some(result) = published.recv() => if self.heed(&result) && stopping.is_none() {
+                    by_probe = true;
+                    stopping = Some(self.stop(&container, Some(result.kind)));
+                },
+                () = sleep_until(survey_at) => {
+                    if next == SURVEY {
+                        self.ask_if_unready();
+                    }
+                    self.look_for_strays(&*container);
+                    next = (next * SURVEY_GROWTH).min(SURVEY_MAX);
+                    survey_at = Instant::now() + next;
+                }
+                Ok(()) = views.changed(), if began.elapsed() >= SURVEY => self.ask_if_unready(),
+            }
+        };
+        self.live.send_replace(None);
+        self.register(None);
+        let Exit { code } = exit.unwrap_or(Exit { code: 137 });
+        let reason = if code == 0 { "Completed" } else { "Error" };
+        End {
+            code,
+            reason,
+            message: None,
+            by_probe,
+        }
+    }
+
+    fn running(&self, container: &Arc<dyn Container>, since: Timestamp) {
+        let started = !self.has(ProbeKind::Startup);
+        let ready = started && !self.has(ProbeKind::Readiness);
+        let (id, number) = (self.container_id(), self.number);
+        self.record(|record| {
+            record.enter(State::Running { since });
+            (record.id, record.restarts) = (id, number);
+            (record.started, record.ready) = (started, ready);
+        });
+        self.register(Some(container.clone()));
+        self.live.send_replace(Some(Live {
+            number,
+            began: Instant::now(),
+            started,
+            container: container.clone(),
+        }));
+        self.pod.events.normal(
+            Some(&self.manifest.name),
+            "Started",
+            format!("Started container {}", self.manifest.name),
+        );
+    }
+
+    fn has(&self, kind: ProbeKind) -> bool {
+        self.probes.iter().any(|probe| probe.kind == kind)
+    }
+
+    /// Takes note of what a probe decided. True: the container is to be ended.
+    fn heed(&self, result: &Published) -> bool {
+        if result.number != self.number {
+            return false;
+        }
+        match (result.kind, result.success) {
+            (ProbeKind::Readiness, success) => {
+                self.record(|record| record.ready = success && record.started)
+            }
+            (ProbeKind::Startup, true) => {
+                let ready = !self.has(ProbeKind::Readiness);
+                self.record(|record| (record.started, record.ready) = (true, ready));
+                self.live
+                    .send_modify(|live| live.iter_mut().for_each(|live| live.started = true));
+            }
+            (ProbeKind::Liveness, true) => {}
+            (ProbeKind::Startup | ProbeKind::Liveness, false) => return true,
+        }
+        false
+    }
+
+    /// Whenever anything about the pod changes while a container is started but not ready, its readiness is asked for anew.
+    fn ask_if_unready(&self) {
+        let view = self.pod.view.borrow();
+        if self
+            .at(&view)
+            .is_some_and(|record| record.started && !record.ready)
+        {
+            self.trigger.notify_one();
+        }
+    }
+
+    fn stop(
+        &self,
+        container: &Arc<dyn Container>,
+        probe: Option<ProbeKind>,
+    ) -> AbortOnDropHandle<()> {
+        let name = &self.manifest.name;
+        let pod_grace = self
+            .pod
+            .spec()
+            .termination_grace_period_seconds
+            .unwrap_or(30);
+        let pod_grace = Duration::from_secs(pod_grace.try_into().unwrap_or(0));
+        let (message, grace) = match probe {
+            Some(kind) => {
+                let own = self
+                    .probes
+                    .iter()
+                    .find(|probe| probe.kind == kind)
+                    .and_then(|probe| probe.grace);
+                let kind = kind.to_string().to_lowercase();
+                (
+                    format!("Container {name} failed {kind} probe, will be restarted"),
+                    own.unwrap_or(pod_grace),
+                )
+            }
+            None => (
+                format!("Stopping container {name}"),
+                match *self.pod.order.borrow() {
+                    Order::Stop { grace } => grace,
+                    Order::Run | Order::Gone => Duration::ZERO,
+                },
+            ),
+        };
+        self.pod.events.normal(Some(name), "Killing", message);
+        let stopping = Stopping {
+            container: container.clone(),
+            manifest: self.manifest.clone(),
+            address: self.pod.address.into(),
+            grace,
+            order: self.pod.order.clone(),
+            events: self.pod.events.clone(),
+        };
+        AbortOnDropHandle::new(tokio::spawn(stopping.run()))
+    }
+
+    /// All pods share the loopback network: a program that listens everywhere answers for other pods too.
+    fn look_for_strays(&self, container: &dyn Container) {
+        for port in container.listens_everywhere() {
+            let message = format!(
+                "the program listens on port {port} of every address; on this node pods share one network, so it answers for \
+                 other pods and blocks its own replicas: bind the address in POD_IP"
+            );
+            self.pod
+                .events
+                .warning(Some(&self.manifest.name), "ListensEverywhere", message);
+        }
+    }
+}
