@@ -130,6 +130,10 @@ fn size(set: &ReplicaSet) -> i32 {
         .unwrap_or(0)
 }
 
+fn present(set: &ReplicaSet) -> i32 {
+    set.status.as_ref().map_or(0, |status| status.replicas)
+}
+
 fn available(set: &ReplicaSet) -> i32 {
     set.status
         .as_ref()
@@ -169,22 +173,26 @@ fn scale(state: &State) -> Vec<Change> {
     resizes(state, scaling::decide(&scaling))
 }
 
+// A set may not yet have done what it was told: its pods are still there, but those it will give up are no longer counted on.
+// (Kubernetes takes the set's word here, and for a moment can be short of a pod.)
 fn roll(state: &State) -> Vec<Change> {
     let set = |set: &ReplicaSet| Set {
         name: set.name_any(),
         replicas: size(set),
-        available: available(set),
+        available: available(set).min(size(set)),
     };
     let unborn = Set {
         name: String::new(),
         replicas: 0,
         available: 0,
     };
+    let surplus = |set: &ReplicaSet| (present(set) - size(set)).max(0);
     let rollout = Rollout {
         replicas: wanted(&state.deployment),
         budget: Budget::of(&state.deployment),
         new: state.new_set().map_or(unborn, set),
         old: state.old_sets().iter().map(set).collect(),
+        surplus: state.sets.iter().map(surplus).sum(),
     };
     match state.new_set() {
         None => vec![create(state, rolling::new_size(&rollout))],
@@ -205,12 +213,7 @@ fn recreate(state: &State) -> Vec<Change> {
         return resizes(state, down);
     }
     let replicas = wanted(&state.deployment);
-    let has_old_pods = state.has_old_pods
-        || old.iter().any(|set| {
-            set.status
-                .as_ref()
-                .is_some_and(|status| status.replicas > 0)
-        });
+    let has_old_pods = state.has_old_pods || old.iter().any(|set| present(set) > 0);
     match state.new_set() {
         _ if has_old_pods => vec![],
         None => vec![create(state, replicas)],
@@ -322,6 +325,29 @@ mod tests {
                 false
             ))),
             [(-1, 1)]
+        );
+    }
+
+    #[test]
+    fn a_pod_that_a_set_is_yet_to_give_up_is_not_given_up_twice() {
+        let (old, new) = (
+            deployment("web:1", json!({})),
+            deployment("web:2", json!({})),
+        );
+        let (mut old, new_set) = (set_of(&old, 3, 3), set_of(&new, 1, 1));
+        old.spec.as_mut().unwrap().replicas = Some(2);
+        assert_eq!(
+            sizes(&decide(&State::new(
+                new.clone(),
+                vec![old.clone(), new_set.clone()],
+                false
+            ))),
+            []
+        );
+        old.status.as_mut().unwrap().replicas = 2;
+        assert_eq!(
+            sizes(&decide(&State::new(new, vec![old, new_set], false))),
+            [(1, 2)]
         );
     }
 

@@ -26,6 +26,8 @@ pub struct Rollout {
     pub new: Set,
     /// All others, oldest first.
     pub old: Vec<Set>,
+    /// Pods that their sets were told to give up and still have.
+    pub surplus: i32,
 }
 
 /// A set is to have another size.
@@ -57,7 +59,7 @@ pub fn new_size(rollout: &Rollout) -> i32 {
     if new >= wanted {
         return wanted;
     }
-    let room = wanted + rollout.budget.surge - total(rollout);
+    let room = wanted + rollout.budget.surge - total(rollout) - rollout.surplus;
     new + room.clamp(0, wanted - new)
 }
 
@@ -126,6 +128,7 @@ mod tests {
             budget: Budget { surge, unavailable },
             new: set("new", new),
             old,
+            surplus: 0,
         };
         decide(&rollout)
             .into_iter()
@@ -181,6 +184,23 @@ mod tests {
     }
 
     #[test]
+    fn the_new_set_waits_for_pods_that_are_yet_to_go() {
+        let mut rollout = Rollout {
+            replicas: 3,
+            budget: Budget {
+                surge: 1,
+                unavailable: 0,
+            },
+            new: set("new", (1, 1)),
+            old: vec![set("old", (2, 2))],
+            surplus: 1,
+        };
+        assert_eq!(new_size(&rollout), 1);
+        rollout.surplus = 0;
+        assert_eq!(new_size(&rollout), 2);
+    }
+
+    #[test]
     fn a_finished_rollout_needs_nothing() {
         assert_eq!(step(3, (1, 0), (3, 3), &[("old", (0, 0))]), []);
     }
@@ -202,6 +222,7 @@ mod tests {
                 budget: Budget { surge, unavailable },
                 new: set("new", (0, 0)),
                 old: vec![set("old", (replicas, replicas))],
+                surplus: 0,
             };
             for _ in 0..100 {
                 for resize in decide(&rollout) {

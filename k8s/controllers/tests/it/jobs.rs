@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
-use kube::ResourceExt;
+use kube::{ResourceExt, api::DeleteParams};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -154,4 +154,43 @@ async fn a_finished_job_and_its_pods_vanish_after_their_time() {
         ended.elapsed()
     );
     world.wait(&pod, |pod: Option<&Pod>| pod.is_none()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_job_stops_its_pods_and_runs_again_when_resumed() {
+    let world = World::new().await;
+    ends_with(&world, 0);
+    job(&world, json!({"parallelism": 2, "completions": 2})).await;
+    tokio::time::sleep(SECOND).await;
+    world
+        .merge::<Job>("load", json!({"spec": {"suspend": true}}))
+        .await;
+    until(&world, "Suspended").await;
+    tokio::time::sleep(60 * SECOND).await;
+    assert!(world.pods().await.is_empty());
+    world
+        .merge::<Job>("load", json!({"spec": {"suspend": false}}))
+        .await;
+    assert_eq!(
+        until(&world, "Complete").await.status.unwrap().succeeded,
+        Some(2)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_of_a_job_that_is_deleted_is_replaced() {
+    let world = World::new().await;
+    ends_with(&world, 0);
+    job(&world, json!({})).await;
+    tokio::time::sleep(SECOND).await;
+    let first = world.pods().await.remove(0).name_any();
+    world
+        .api::<Pod>()
+        .delete(&first, &DeleteParams::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        until(&world, "Complete").await.status.unwrap().succeeded,
+        Some(1)
+    );
 }

@@ -182,3 +182,38 @@ async fn the_endpoints_of_a_deleted_service_go_with_it() {
             .is_empty()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn svc_13_pods_that_name_different_ports_are_told_apart() {
+    let world = World::new().await;
+    service(&world).await;
+    for (name, port) in [("a", 8001), ("b", 8002)] {
+        let ports = json!([{"name": "http", "containerPort": port}]);
+        let spec = json!({"containers": [{"name": "web", "image": "web:1", "ports": ports}]});
+        world
+            .create::<Pod>(
+                json!({"metadata": {"name": name, "labels": {"app": "web"}}, "spec": spec}),
+            )
+            .await;
+    }
+    assert_eq!(conditions(&world).await.len(), 2);
+    let slices = world
+        .api::<EndpointSlice>()
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .items;
+    let place = |slice: &EndpointSlice| {
+        let pod = slice.endpoints[0]
+            .target_ref
+            .as_ref()
+            .unwrap()
+            .name
+            .clone()
+            .unwrap();
+        (pod, slice.ports.as_ref().unwrap()[0].port.unwrap())
+    };
+    let mut places: Vec<(String, i32)> = slices.iter().map(place).collect();
+    places.sort();
+    assert_eq!(places, [("a".into(), 8001), ("b".into(), 8002)]);
+}
