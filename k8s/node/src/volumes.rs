@@ -186,8 +186,7 @@ impl Volumes {
 
     /// Removes what belongs to the pod; a path of the host stays.
     pub fn remove(&self) {
-        if !self.is_empty()
-            && self.folder.exists()
+        if self.folder.exists()
             && let Err(error) = fs::remove_dir_all(&self.folder)
         {
             tracing::warn!(folder = %self.folder.display(), %error, "volumes were not removed");

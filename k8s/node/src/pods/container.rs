@@ -207,6 +207,8 @@ impl ContainerLife {
             address: pod.address,
             volumes: &pod.volumes,
             manifest: &self.manifest,
+            events: &pod.events,
+            tmp: &pod.folder.join("volumes/.tmp"),
         };
         let spec = start.spec(&folder, Arc::new(log)).await?;
         let (log_ended, ended) = watch::channel(false);

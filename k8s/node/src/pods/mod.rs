@@ -3,6 +3,7 @@
 mod attend;
 mod container;
 mod life;
+mod plain;
 mod prepare;
 mod registry;
 mod stop;

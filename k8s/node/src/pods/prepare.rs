@@ -1,6 +1,7 @@
 //! prepare — everything one start of a container needs, read from the API at that moment.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret, Service};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
-use super::Context;
+use super::{Context, plain};
 use crate::env::{self, Sources};
+use crate::events::PodEvents;
 use crate::images::{ImageEntry, command_line};
 use crate::links;
 use crate::runtime::{ContainerSpec, Log, Tier};
@@ -33,6 +35,9 @@ pub(super) struct Start<'a> {
     pub address: Ipv4Addr,
     pub volumes: &'a Volumes,
     pub manifest: &'a Container,
+    pub events: &'a PodEvents,
+    /// Goes with the pod; for what a plain process has in place of its own `/tmp`.
+    pub tmp: &'a Path,
 }
 
 impl Start<'_> {
@@ -65,7 +70,7 @@ impl Start<'_> {
             &words(&self.manifest.command),
             &words(&self.manifest.args),
         );
-        Ok(ContainerSpec {
+        let spec = ContainerSpec {
             image: image.to_owned(),
             command,
             env: env.into_iter().collect(),
@@ -80,7 +85,35 @@ impl Start<'_> {
             mounts,
             folder: folder.to_path_buf(),
             log,
-        })
+        };
+        match self.context.runtime.tier() {
+            Tier::Plain => self.without_mounts(spec).map_err(|error| NotYet {
+                reason: "CreateContainerError",
+                message: error.to_string(),
+            }),
+            Tier::Simulated | Tier::Sandboxed => Ok(spec),
+        }
+    }
+
+    fn without_mounts(&self, mut spec: ContainerSpec) -> io::Result<ContainerSpec> {
+        let mounts = std::mem::take(&mut spec.mounts);
+        let tmp = self.tmp.join(&self.manifest.name);
+        plain::own_tmp(&tmp, &mounts)?;
+        if !mounts.is_empty() {
+            let message = "this machine allows no namespaces, so volumes are not mounted: their paths are replaced where a word \
+                           of the command or a variable begins with them, and those below /tmp are in TMPDIR";
+            let name = Some(&*self.manifest.name);
+            self.events
+                .warning(name, "VolumesNotMounted", message.into());
+        }
+        let words = spec.command.iter_mut();
+        for word in words.chain(spec.env.iter_mut().map(|(_, value)| value)) {
+            *word = plain::real_path(word, &mounts);
+        }
+        if !spec.env.iter().any(|(name, _)| name == "TMPDIR") {
+            spec.env.push(("TMPDIR".into(), tmp.display().to_string()));
+        }
+        Ok(spec)
     }
 
     fn no_image(&self, image: &str) -> NotYet {
@@ -154,14 +187,8 @@ impl Start<'_> {
 
     fn mounts(&self, entry: &ImageEntry) -> Result<Vec<Mount>, String> {
         let mut mounts = self.volumes.mounts(self.manifest)?;
-        match self.context.runtime.tier() {
-            Tier::Simulated => return Ok(mounts),
-            Tier::Plain if mounts.is_empty() => return Ok(mounts),
-            Tier::Plain => return Err(
-                "volumes cannot be mounted in the plain tier: this machine allows no namespaces"
-                    .into(),
-            ),
-            Tier::Sandboxed => {}
+        if self.context.runtime.tier() != Tier::Sandboxed {
+            return Ok(mounts);
         }
         let namespace = self.pod.namespace().unwrap_or_default();
         let hosts = self

@@ -3,9 +3,11 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use apiserver::ExecError;
-use node::runtime::Tier;
+use apiserver::{ExecError, ExecIo, Streams};
+use node::ShimCommand;
+use node::runtime::{Tier, detect};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use crate::support::*;
 
@@ -322,5 +324,43 @@ async fn usage_counts_every_process_of_a_container() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         cluster.node.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_reads_its_input_to_the_end() {
+    for runtime in tiers() {
+        let cluster = Cluster::of_processes(runtime);
+        running(&cluster, "reader", "sleep 100", json!({})).await;
+        let (mut out, stdout) = tokio::io::simplex(1 << 16);
+        let io = ExecIo {
+            stdin: Some(Box::new(&b"one\ntwo\n"[..])),
+            stdout: Box::new(stdout),
+            stderr: Box::new(tokio::io::sink()),
+        };
+        let code = cluster
+            .node
+            .exec(
+                "default",
+                "reader",
+                None,
+                vec!["wc".into(), "-l".into()],
+                io,
+            )
+            .await;
+        let mut text = String::new();
+        out.read_to_string(&mut text).await.unwrap();
+        assert_eq!((code, text.trim()), (Ok(0), "2"));
+    }
+}
+
+#[test]
+fn box_10_without_a_working_shim_the_tier_is_plain() {
+    for program in ["/bin/false", "/does/not/exist"] {
+        let shim = ShimCommand {
+            program: program.into(),
+            args: vec![],
+        };
+        assert_eq!(detect(&shim), Tier::Plain);
     }
 }

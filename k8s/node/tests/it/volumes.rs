@@ -92,3 +92,45 @@ fn walk(folder: &std::path::Path) -> Vec<String> {
         })
         .collect()
 }
+
+#[tokio::test]
+async fn an_empty_dir_survives_a_restart_and_tmp_does_not_in_every_tier() {
+    for runtime in tiers() {
+        let cluster = Cluster::of_processes(runtime);
+        let script = "cd ${TMPDIR:-/tmp}; ls kafka one; touch kafka/x one; sleep 0.7; exit 1";
+        let containers = json!([{"name": "c", "image": "busybox", "command": ["sh", "-c", script],
+            "volumeMounts": [{"name": "data", "mountPath": "/tmp/kafka"}]}]);
+        cluster
+            .pod(
+                "room",
+                containers,
+                json!({"volumes": [{"name": "data", "emptyDir": {}}]}),
+            )
+            .await;
+        cluster
+            .until("room", |pod| restarts(pod) == 1 && is_running(pod))
+            .await;
+        let deadline = Instant::now() + Duration::from_secs(2);
+        let listed = |line: &String| !line.starts_with("ls:");
+        while !cluster
+            .log("room", false)
+            .iter()
+            .filter(|line| listed(line))
+            .any(|line| line == "x")
+        {
+            assert!(
+                Instant::now() < deadline,
+                "{:?}",
+                cluster.log("room", false)
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(
+            cluster
+                .log("room", false)
+                .iter()
+                .any(|line| line.starts_with("ls:") && line.contains("one"))
+        );
+        cluster.node.shutdown().await;
+    }
+}
