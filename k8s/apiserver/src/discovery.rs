@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 const JSON: &str = "application/json";
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const OPENAPI_V2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 const VERBS: [&str; 8] = [
     "create",
     "delete",
@@ -42,6 +43,10 @@ pub fn answer(path: &str, headers: &HeaderMap) -> Option<Response> {
             .find(|(g, _)| *g == group)
             .map(|(g, v)| group_entry(g, v))?,
         ["apis", group, version] => resource_list(group, version)?,
+        // Asked for by kubectl when a kind is unknown: an empty document makes it say so.
+        ["openapi", "v2"] => {
+            return Some(([(header::CONTENT_TYPE, OPENAPI_V2)], "").into_response());
+        }
         ["openapi", "v3"] => openapi_index(),
         ["openapi", "v3", "api", version] => openapi("", version)?,
         ["openapi", "v3", "apis", group, version] => openapi(group, version)?,

@@ -11,6 +11,7 @@
 //! | `selector`, `patch` | which objects, and what is to become of them |
 //! | `api` | paths and verbs over the store |
 //! | `streams` | logs and exec, answered by the node |
+//! | `discovery`, `print`, `wire` | what kubectl wants besides: what there is, tables, protobuf |
 //! | `door` | the ways in: a client in this process, a listener on loopback |
 
 mod api;
@@ -25,6 +26,7 @@ mod refusal;
 mod selector;
 mod store;
 mod streams;
+mod wire;
 
 pub use clock::Clock;
 pub use door::Door;

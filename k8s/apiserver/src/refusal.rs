@@ -26,8 +26,8 @@ pub enum Fault {
     Required(String),
     /// The value as errors show it, and what it must be.
     Invalid(String, String),
-    /// The value, and those that exist.
-    Unsupported(Value, &'static [&'static str]),
+    /// The value as errors show it, and those that exist.
+    Unsupported(String, &'static [&'static str]),
     /// The value refers to nothing.
     NotFound(Value),
     /// The value is there already.

@@ -1,11 +1,11 @@
 //! addresses — which cluster address and node ports a Service gets. Addresses in use are those of the Services there are.
 
 use crate::{
-    refusal::{Problem, Refusal},
+    refusal::{Fault, Problem, Refusal},
     store::Objects,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 /// Ports that a real cluster gives to Services of type NodePort.
 const NODE_PORTS: std::ops::RangeInclusive<i64> = 30000..=32767;
@@ -79,15 +79,20 @@ pub fn assign(
             .ok_or_else(|| Refusal::internal("failed to allocate a serviceIP: range is full"))?,
         _ => {
             let refuse = |why: &str| {
-                let text = format!("failed to allocate IP {asked}: {why}");
-                let field = "spec.clusterIPs";
+                let shown = format!("[]string{{\"{asked}\"}}");
+                let fault = Fault::Invalid(shown, format!("failed to allocate IP {asked}: {why}"));
                 Refusal::invalid(
                     "Service",
                     "",
                     &name,
-                    &[Problem::invalid(field, &json!([asked]), text)],
+                    &[Problem::new("spec.clusterIPs", fault)],
                 )
             };
+            if asked.parse::<IpAddr>().is_err() {
+                let text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+                let problem = Problem::invalid("spec.clusterIPs[0]", &json!(asked), text);
+                return Err(Refusal::invalid("Service", "", &name, &[problem]));
+            }
             let [a, b, c] = prefix;
             let is_ours = asked.starts_with(&format!("{a}.{b}.{c}."));
             if asked != kept && !is_ours {
@@ -104,12 +109,13 @@ pub fn assign(
     service["spec"]["clusterIPs"] = json!([address]);
     service["spec"]["clusterIP"] = json!(address);
     if matches!(type_of(service).as_str(), "NodePort" | "LoadBalancer") {
-        assign_ports(service, before, &mut taken)?;
+        assign_ports(&name, service, before, &mut taken)?;
     }
     Ok(())
 }
 
 fn assign_ports(
+    name: &str,
     service: &mut Value,
     before: Option<&Value>,
     taken: &mut Taken,
@@ -127,7 +133,17 @@ fn assign_ports(
         .as_array_mut()
         .into_iter()
         .flatten();
-    for port in ports {
+    for (i, port) in ports.enumerate() {
+        if let Some(number) = port["nodePort"]
+            .as_i64()
+            .filter(|n| *n != 0 && !NODE_PORTS.contains(n))
+        {
+            let text =
+                "provided port is not in the valid range. The range of valid ports is 30000-32767";
+            let problem =
+                Problem::invalid(format!("spec.ports[{i}].nodePort"), &json!(number), text);
+            return Err(Refusal::invalid("Service", "", name, &[problem]));
+        }
         let asked = port["nodePort"].as_i64().filter(|number| *number != 0);
         let number = asked
             .or_else(|| kept_for(port))

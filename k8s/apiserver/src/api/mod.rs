@@ -12,7 +12,7 @@ pub use call::{Call, Shape};
 pub use read::metadata_of;
 
 use crate::{
-    Clock, Config, Streams, discovery, kinds::Use, refusal::Refusal, store::Store, streams,
+    Clock, Config, Streams, discovery, kinds::Use, refusal::Refusal, store::Store, streams, wire,
 };
 use axum::{
     Router,
@@ -135,6 +135,9 @@ async fn answer(api: Arc<Api>, request: Request) -> Result<Response, Refusal> {
 fn object(call: &Call, body: &Bytes) -> Result<Value, Refusal> {
     match call.media_type.as_str() {
         "" | "application/json" => parsed(body),
+        wire::MEDIA_TYPE => {
+            wire::decode(body).ok_or_else(|| Refusal::unsupported_media_type("application/json"))
+        }
         _ => Err(Refusal::unsupported_media_type("application/json")),
     }
 }

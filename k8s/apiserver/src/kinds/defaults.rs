@@ -19,6 +19,10 @@ fn metadata(value: &mut Value) -> Option<&mut Map> {
     object(value.as_object_mut()?, "metadata")
 }
 
+fn status(value: &mut Value) -> Option<&mut Map> {
+    object(value.as_object_mut()?, "status")
+}
+
 fn template_of(spec: &mut Map) {
     let pod = existing(spec, "template").and_then(|template| existing(template, "spec"));
     if let Some(pod) = pod {
@@ -35,6 +39,10 @@ pub fn namespace(value: &mut Value) {
 
 pub fn node(value: &mut Value) {
     spec(value);
+    let Some(status) = status(value) else { return };
+    if let Some(capacity) = status.get("capacity").cloned() {
+        put_default(status, "allocatable", capacity);
+    }
 }
 
 pub fn pod(value: &mut Value) {
@@ -42,8 +50,7 @@ pub fn pod(value: &mut Value) {
     pod_defaults::pod(spec);
     put_default(spec, "nodeName", NODE_NAME);
     let class = pod_defaults::qos_class(&value["spec"]);
-    let status = value.as_object_mut().and_then(|pod| object(pod, "status"));
-    if let Some(status) = status {
+    if let Some(status) = status(value) {
         put_default(status, "phase", "Pending");
         put_default(status, "qosClass", class);
     }
@@ -64,12 +71,16 @@ pub fn deployment(value: &mut Value) {
         }
     }
     template_of(spec);
+    status(value);
 }
 
 pub fn replica_set(value: &mut Value) {
     let Some(spec) = spec(value) else { return };
     put_default(spec, "replicas", 1);
     template_of(spec);
+    if let Some(status) = status(value) {
+        put_default(status, "replicas", 0);
+    }
 }
 
 /// Needs the uid: a job's pods are told apart by it.
@@ -106,10 +117,13 @@ pub fn job(value: &mut Value) {
             }
         }
     }
-    if spec["manualSelector"] == false {
-        spec.shift_remove("manualSelector");
-    }
     template_of(spec);
+    status(value);
+    // A job without labels takes those of its pods.
+    let labels = value["spec"]["template"]["metadata"].get("labels").cloned();
+    if let (Some(metadata), Some(labels)) = (metadata(value), labels) {
+        put_default(metadata, "labels", labels);
+    }
 }
 
 pub fn service(value: &mut Value) {
@@ -142,8 +156,8 @@ pub fn service(value: &mut Value) {
             port.insert("targetPort".into(), number);
         }
     }
-    if let Some(service) = value.as_object_mut() {
-        put_default(service, "status", json!({"loadBalancer": {}}));
+    if let Some(status) = status(value) {
+        put_default(status, "loadBalancer", json!({}));
     }
 }
 
@@ -189,15 +203,15 @@ pub fn persistent_volume(value: &mut Value) {
     if let Some(path) = existing(spec, "hostPath") {
         put_default(path, "type", "");
     }
-    if let Some(volume) = value.as_object_mut().and_then(|v| object(v, "status")) {
-        put_default(volume, "phase", "Pending");
+    if let Some(status) = status(value) {
+        put_default(status, "phase", "Pending");
     }
 }
 
 pub fn persistent_volume_claim(value: &mut Value) {
     let Some(spec) = spec(value) else { return };
     put_default(spec, "volumeMode", "Filesystem");
-    if let Some(status) = value.as_object_mut().and_then(|v| object(v, "status")) {
+    if let Some(status) = status(value) {
         put_default(status, "phase", "Pending");
     }
 }
@@ -211,9 +225,15 @@ pub fn horizontal_pod_autoscaler(value: &mut Value) {
         "metrics",
         json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]),
     );
-    let Some(behavior) = existing(spec, "behavior") else {
-        return;
-    };
+    if let Some(behavior) = existing(spec, "behavior") {
+        scaling_rules(behavior);
+    }
+    if let Some(status) = status(value) {
+        put_default(status, "desiredReplicas", 0);
+    }
+}
+
+fn scaling_rules(behavior: &mut Map) {
     let percent = json!({"type": "Percent", "value": 100, "periodSeconds": 15});
     let pods = json!({"type": "Pods", "value": 4, "periodSeconds": 15});
     if let Some(up) = object(behavior, "scaleUp") {
@@ -225,6 +245,27 @@ pub fn horizontal_pod_autoscaler(value: &mut Value) {
         put_default(down, "selectPolicy", "Max");
         put_default(down, "policies", json!([percent]));
     }
+}
+
+pub fn pod_disruption_budget(value: &mut Value) {
+    let Some(status) = status(value) else { return };
+    for count in [
+        "currentHealthy",
+        "desiredHealthy",
+        "disruptionsAllowed",
+        "expectedPods",
+    ] {
+        put_default(status, count, 0);
+    }
+}
+
+pub fn event(value: &mut Value) {
+    let Some(event) = value.as_object_mut() else {
+        return;
+    };
+    put_default(event, "reportingComponent", "");
+    put_default(event, "reportingInstance", "");
+    put_default(event, "source", Map::new());
 }
 
 pub fn role_binding(value: &mut Value) {

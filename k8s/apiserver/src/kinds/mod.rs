@@ -3,7 +3,6 @@
 mod checks;
 mod decode;
 mod defaults;
-mod pod_checks;
 mod pod_defaults;
 mod quantity;
 mod tree;
@@ -128,6 +127,8 @@ pub static KINDS: &[Kind] = &[
     },
     Kind {
         short: &["ev"],
+        defaults: defaults::event,
+        check: checks::event,
         ..kind("Event", "events", strict::<core::Event>)
     },
     Kind {
@@ -222,6 +223,7 @@ pub static KINDS: &[Kind] = &[
     Kind {
         group: "policy",
         short: &["pdb"],
+        defaults: defaults::pod_disruption_budget,
         subresources: &["status"],
         generation: true,
         usage: Use::StoredOnly,
@@ -286,7 +288,18 @@ impl Kind {
         let mut value = value.clone();
         self.name_type(&mut value)?;
         quantity::quote_numbers(&mut value);
+        if let Some(data) = value.get_mut("data").and_then(Value::as_object_mut) {
+            // `key:` without a value is an empty text.
+            data.values_mut()
+                .filter(|text| text.is_null())
+                .for_each(|text| *text = json!(""));
+        }
+        let names_no_selector = value["spec"]["selector"].is_null();
         let mut decoded = (self.decode)(&value).map_err(|why| self.cannot_handle(&why))?;
+        // The decoder cannot tell an absent selector from an empty one; the checks can.
+        if let (true, Some(spec)) = (names_no_selector, decoded.object["spec"].as_object_mut()) {
+            spec.shift_remove("selector");
+        }
         tree::drop_empty(&mut decoded.object);
         quantity::canonicalise(self.kind, &mut decoded.object)
             .map_err(|why| self.cannot_handle(&why))?;

@@ -76,6 +76,9 @@ fn container(container: &mut Map) {
     put_default(container, "terminationMessagePath", "/dev/termination-log");
     put_default(container, "terminationMessagePolicy", "File");
     for variable in items(container, "env") {
+        if variable.get("value").is_some_and(|text| *text == "") {
+            variable.shift_remove("value");
+        }
         if let Some(from) = existing(variable, "valueFrom") {
             field_ref(from);
         }
@@ -117,10 +120,6 @@ fn probe(probe: &mut Map) {
         if probe.get(field).and_then(Value::as_i64).unwrap_or(0) == 0 {
             probe.insert(field.into(), json!(number));
         }
-    }
-    // The real server leaves a zero delay out when it writes the probe down.
-    if probe.get("initialDelaySeconds").and_then(Value::as_i64) == Some(0) {
-        probe.shift_remove("initialDelaySeconds");
     }
     http_get(probe);
     if let Some(grpc) = existing(probe, "grpc") {

@@ -54,6 +54,24 @@ const MAPS: [&str; 8] = [
     "requests",
 ];
 
+/// Numbers and switches that say nothing when they are zero or off: the real server cannot tell that from saying nothing.
+const ZEROS: [&str; 14] = [
+    "healthCheckNodePort",
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "hostPort",
+    "initialDelaySeconds",
+    "minReadySeconds",
+    "nodePort",
+    "paused",
+    "publishNotReadyAddresses",
+    "readOnly",
+    "stdin",
+    "stdinOnce",
+    "tty",
+];
+
 /// Removes empty lists and maps of texts, as the real server does when it writes objects down.
 pub fn drop_empty(value: &mut Value) {
     match value {
@@ -62,6 +80,10 @@ pub fn drop_empty(value: &mut Value) {
             map.retain(|field, value| match value {
                 Value::Array(list) => !list.is_empty() || REQUIRED.contains(&field.as_str()),
                 Value::Object(inner) => !inner.is_empty() || !MAPS.contains(&field.as_str()),
+                Value::Bool(false) => !ZEROS.contains(&field.as_str()),
+                Value::Number(number) => {
+                    number.as_i64() != Some(0) || !ZEROS.contains(&field.as_str())
+                }
                 _ => true,
             });
         }
@@ -77,11 +99,11 @@ mod tests {
 
     #[test]
     fn what_says_nothing_goes() {
-        let mut value = json!({"metadata": {"finalizers": [], "labels": {}}, "spec": {"containers": [], "emptyDir": {}}});
+        let mut value = json!({"metadata": {"finalizers": [], "labels": {}}, "spec": {"containers": [], "emptyDir": {}, "tty": false, "replicas": 0}});
         drop_empty(&mut value);
         assert_eq!(
             value,
-            json!({"metadata": {}, "spec": {"containers": [], "emptyDir": {}}})
+            json!({"metadata": {}, "spec": {"containers": [], "emptyDir": {}, "replicas": 0}})
         );
     }
 

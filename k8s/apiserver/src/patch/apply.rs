@@ -75,6 +75,10 @@ pub fn onto(live: Option<&Value>, apply: &Apply, now: &str) -> Result<Value, Vec
 
 fn conflicts_with(other: &Value, live: &Value, body: &Value) -> Vec<Conflict> {
     let mut paths = vec![];
+    // A manager who has said nothing about any field has nothing to object to.
+    if fields::is_empty(&other["fieldsV1"]) {
+        return vec![];
+    }
     differing("", "", live, body, &other["fieldsV1"], &mut paths);
     let manager = other["manager"].as_str().unwrap_or("");
     paths
@@ -379,6 +383,17 @@ mod tests {
             after["spec"]["template"]["spec"]["containers"][0]["image"],
             "c:2"
         );
+    }
+
+    #[test]
+    fn a_manager_who_owns_nothing_objects_to_nothing() {
+        let bare = |manager: &str| Apply {
+            body: json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a"}}),
+            manager: manager.into(),
+            force: false,
+        };
+        let live = onto(None, &bare("a"), "2024-05-01T00:00:00Z").unwrap();
+        assert!(onto(Some(&live), &bare("b"), "2024-05-01T00:00:00Z").is_ok());
     }
 
     #[test]

@@ -35,6 +35,7 @@ fn merge_object(target: &mut Value, patch: &Map<String, Value>) {
     if let Some(keep) = patch.get(RETAIN).and_then(Value::as_array) {
         fields.retain(|field, _| keep.iter().any(|k| k == field));
     }
+    let before = fields.clone();
     for (field, change) in patch {
         if let Some(list) = field.strip_prefix(DELETE_FROM) {
             delete_from(fields.get_mut(list), change);
@@ -42,11 +43,14 @@ fn merge_object(target: &mut Value, patch: &Map<String, Value>) {
             merge_field(fields, field, change);
         }
     }
-    for (field, order) in patch {
-        if let Some(list) = field.strip_prefix(ORDER)
-            && let Some(items) = fields.get_mut(list)
+    for (field, change) in patch {
+        let list = field.strip_prefix(ORDER).unwrap_or(field);
+        let is_ordered_elsewhere = list == field && patch.contains_key(&format!("{ORDER}{list}"));
+        if let (Some(Value::Array(items)), Value::Array(order), false) =
+            (fields.get_mut(list), change, is_ordered_elsewhere)
         {
-            put_in_order(items, list, order);
+            let before = before.get(list).and_then(Value::as_array);
+            put_in_order(items, list, order, before.map_or(&[], Vec::as_slice));
         }
     }
 }
@@ -110,29 +114,34 @@ fn without_directives(item: &Value) -> Value {
     new
 }
 
-/// Items named in `order` stand in that order; the others keep their place behind what they followed.
-fn put_in_order(list: &mut Value, field: &str, order: &Value) {
-    let (Value::Array(list), Value::Array(order)) = (list, order) else {
-        return;
-    };
+/// Items named in `order` stand in that order. Each of the others goes before the first of them that it stood before.
+fn put_in_order(list: &mut Vec<Value>, field: &str, order: &[Value], before: &[Value]) {
     let key = merge_key(field, list.first());
-    let same = |a: &Value, b: &Value| match key {
-        Some(key) => a.get(key) == b.get(key),
-        None => a == b,
-    };
-    let mut rank = 0;
-    let ranks: Vec<usize> = list
-        .iter()
-        .map(|item| {
-            if let Some(at) = order.iter().position(|o| same(o, item)) {
-                rank = at;
-            }
-            rank
+    if key.is_none() && !is_set(field) {
+        return;
+    }
+    let place = |places: &[Value], item: &Value| {
+        places.iter().position(|other| match key {
+            Some(key) => other.get(key) == item.get(key),
+            None => other == item,
         })
-        .collect();
-    let mut ranked: Vec<(usize, Value)> = ranks.into_iter().zip(std::mem::take(list)).collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    *list = ranked.into_iter().map(|(_, item)| item).collect();
+    };
+    let all = std::mem::take(list);
+    let (mut named, mut others): (Vec<Value>, Vec<Value>) = all
+        .into_iter()
+        .partition(|item| place(order, item).is_some());
+    named.sort_by_key(|item| place(order, item));
+    others.sort_by_key(|item| place(before, item));
+    let mut others = others.into_iter().peekable();
+    for item in named {
+        let stood = place(before, &item);
+        let goes_first = |other: &Value| stood.is_some() && place(before, other) < stood;
+        while let Some(other) = others.next_if(goes_first) {
+            list.push(other);
+        }
+        list.push(item);
+    }
+    list.extend(others);
 }
 
 #[cfg(test)]
@@ -150,7 +159,7 @@ mod tests {
         let patch = json!({"containers": [{"name": "a", "image": "a:2", "env": [{"name": "Y", "value": "2"}]}]});
         assert_eq!(
             merged(live, patch),
-            json!({"containers": [{"name": "a", "image": "a:2", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]}, {"name": "b"}]})
+            json!({"containers": [{"name": "a", "image": "a:2", "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}]}, {"name": "b"}]})
         );
     }
 

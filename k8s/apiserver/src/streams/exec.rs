@@ -62,6 +62,18 @@ pub async fn exec(api: &Api, call: &Call, request: Request) -> Result<Response, 
             "you must specify at least 1 command for the container",
         ));
     }
+    let states = pod["status"]["containerStatuses"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let mut stopped = states
+        .filter(|state| state["state"]["running"].is_null())
+        .filter_map(|state| state["name"].as_str());
+    if let Some(name) = stopped.find(|name| container.as_deref() == Some(*name)) {
+        return Err(Refusal::bad_request(format!(
+            "unable to upgrade connection: container not found (\"{name}\")"
+        )));
+    }
     let (mut parts, _) = request.into_parts();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade,

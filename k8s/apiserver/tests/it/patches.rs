@@ -47,7 +47,7 @@ async fn api_7_patches_on_a_deployment() {
             STRATEGIC,
             c(json!({"env": [{"name": "B", "value": "2"}]})),
             format!("{at}/env"),
-            json!([{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]),
+            json!([{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]),
         ),
         (
             STRATEGIC,
@@ -66,7 +66,7 @@ async fn api_7_patches_on_a_deployment() {
         (
             STRATEGIC,
             c(json!({"ports": [{"containerPort": 81, "protocol": "TCP"}]})),
-            format!("{at}/ports/1/containerPort"),
+            format!("{at}/ports/0/containerPort"),
             json!(81),
         ),
         (
@@ -102,7 +102,7 @@ async fn api_7_patches_on_a_deployment() {
         (
             STRATEGIC,
             template(json!([{"name": "side", "image": "side:1"}])),
-            "/spec/template/spec/containers/1/name".into(),
+            "/spec/template/spec/containers/0/name".into(),
             json!("side"),
         ),
         (

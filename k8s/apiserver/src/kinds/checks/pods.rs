@@ -1,19 +1,23 @@
-//! pod_checks — what can be wrong with a pod specification. Texts are the real server's.
+//! pods — what can be wrong with a pod specification. Texts are the real server's.
 
 use super::{
-    checks::{label_fault, not_negative, one_of, port_number},
-    quantity,
-    tree::list,
+    Problems, list,
+    names::{label_fault, port_name_faults},
+    not_negative, one_of, port_number,
 };
-use crate::refusal::{Fault, Problem};
+use crate::{
+    kinds::{quantity, texts},
+    refusal::{Fault, Problem},
+};
 use serde_json::{Value, json};
-
-type Problems = Vec<Problem>;
 
 /// Checks the specification found at the path `at`.
 pub fn specification(at: &str, spec: &Value, problems: &mut Problems) {
-    let volumes: Vec<&str> = super::texts(&spec["volumes"], "name").collect();
+    let volumes: Vec<&str> = texts(&spec["volumes"], "name").collect();
     named_once(&format!("{at}.volumes"), &spec["volumes"], problems);
+    for (i, found) in list(spec, "volumes").enumerate() {
+        volume(&format!("{at}.volumes[{i}]"), found, problems);
+    }
     if list(spec, "containers").next().is_none() {
         problems.push(Problem::required(format!("{at}.containers")));
     }
@@ -30,15 +34,13 @@ pub fn specification(at: &str, spec: &Value, problems: &mut Problems) {
         &spec["restartPolicy"],
         policies,
     );
-    let dns = &["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
+    let dns = &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     one_of(
         problems,
         &format!("{at}.dnsPolicy"),
         &spec["dnsPolicy"],
         dns,
     );
-    let grace = format!("{at}.terminationGracePeriodSeconds");
-    not_negative(problems, &grace, &spec["terminationGracePeriodSeconds"]);
 }
 
 /// Items of a list have a name, a sound one, and each another.
@@ -72,32 +74,17 @@ fn container(at: &str, container: &Value, volumes: &[&str], problems: &mut Probl
         &container["imagePullPolicy"],
         policies,
     );
-    for (i, port) in list(container, "ports").enumerate() {
-        port_number(
-            problems,
-            &format!("{at}.ports[{i}].containerPort"),
-            &port["containerPort"],
-        );
-        let protocols = &["SCTP", "TCP", "UDP"];
-        one_of(
-            problems,
-            &format!("{at}.ports[{i}].protocol"),
-            &port["protocol"],
-            protocols,
-        );
-    }
+    ports(at, container, problems);
     for (i, variable) in list(container, "env").enumerate() {
-        if variable["name"].as_str().is_none_or(str::is_empty) {
-            problems.push(Problem::required(format!("{at}.env[{i}].name")));
-        }
-        if !variable["valueFrom"].is_null()
-            && variable["value"].as_str().is_some_and(|v| !v.is_empty())
-        {
-            let text = "may not be specified when `value` is not empty";
-            problems.push(Problem::invalid(
-                format!("{at}.env[{i}].valueFrom"),
-                &json!(""),
-                text,
+        environment(&format!("{at}.env[{i}]"), variable, problems);
+    }
+    for hook in ["postStart", "preStop"] {
+        let found = &container["lifecycle"][hook];
+        if found.as_object().is_some_and(|handler| handler.is_empty()) {
+            let at = format!("{at}.lifecycle.{hook}");
+            problems.push(Problem::new(
+                at,
+                Fault::Required("must specify a handler type".into()),
             ));
         }
     }
@@ -108,6 +95,138 @@ fn container(at: &str, container: &Value, volumes: &[&str], problems: &mut Probl
             probe(&format!("{at}.{name}"), name, &container[name], problems);
         }
     }
+}
+
+fn volume(at: &str, volume: &Value, problems: &mut Problems) {
+    let sources: Vec<&String> = volume
+        .as_object()
+        .into_iter()
+        .flat_map(|v| v.keys())
+        .filter(|k| *k != "name")
+        .collect();
+    for other in sources.iter().skip(1) {
+        let text = "may not specify more than 1 volume type";
+        problems.push(Problem::new(
+            format!("{at}.{other}"),
+            Fault::Forbidden(text.into()),
+        ));
+    }
+    for (source, field) in [
+        ("configMap", "name"),
+        ("secret", "secretName"),
+        ("hostPath", "path"),
+        ("persistentVolumeClaim", "claimName"),
+    ] {
+        let found = &volume[source];
+        if found.is_object() && found[field].as_str().is_none_or(str::is_empty) {
+            problems.push(Problem::required(format!("{at}.{source}.{field}")));
+        }
+    }
+}
+
+fn ports(at: &str, container: &Value, problems: &mut Problems) {
+    let mut names: Vec<&str> = vec![];
+    for (i, port) in list(container, "ports").enumerate() {
+        let at = format!("{at}.ports[{i}]");
+        if let Some(name) = port["name"].as_str().filter(|name| !name.is_empty()) {
+            let faults = port_name_faults(name).into_iter();
+            problems.extend(
+                faults.map(|fault| Problem::invalid(format!("{at}.name"), &port["name"], fault)),
+            );
+            if names.contains(&name) {
+                problems.push(Problem::new(
+                    format!("{at}.name"),
+                    Fault::Duplicate(port["name"].clone()),
+                ));
+            }
+            names.push(name);
+        }
+        match port["containerPort"].as_i64() {
+            None | Some(0) => problems.push(Problem::required(format!("{at}.containerPort"))),
+            Some(_) => port_number(
+                problems,
+                &format!("{at}.containerPort"),
+                &port["containerPort"],
+            ),
+        }
+        one_of(
+            problems,
+            &format!("{at}.protocol"),
+            &port["protocol"],
+            &["SCTP", "TCP", "UDP"],
+        );
+    }
+}
+
+fn environment(at: &str, variable: &Value, problems: &mut Problems) {
+    let is_printable = |c: char| (' '..='~').contains(&c) && c != '=';
+    match variable["name"].as_str().unwrap_or("") {
+        "" => problems.push(Problem::required(format!("{at}.name"))),
+        name if !name.chars().all(is_printable) => {
+            let text = "a valid environment variable name must consist only of printable ASCII characters other than '='";
+            problems.push(Problem::invalid(
+                format!("{at}.name"),
+                &variable["name"],
+                text,
+            ));
+        }
+        _ => {}
+    }
+    let Some(from) = variable["valueFrom"].as_object() else {
+        return;
+    };
+    let text = match from.len() {
+        0 => {
+            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+        }
+        _ if variable["value"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()) =>
+        {
+            "may not be specified when `value` is not empty"
+        }
+        1 => "",
+        _ => "may not have more than one field specified at a time",
+    };
+    if !text.is_empty() {
+        problems.push(Problem::invalid(
+            format!("{at}.valueFrom"),
+            &json!(""),
+            text,
+        ));
+    }
+    let path = &variable["valueFrom"]["fieldRef"]["fieldPath"];
+    if path.as_str().is_some_and(|path| !is_field_path(path)) {
+        let text = format!(
+            "error converting fieldPath: field label not supported: {}",
+            path.as_str().unwrap_or("")
+        );
+        problems.push(Problem::invalid(
+            format!("{at}.valueFrom.fieldRef.fieldPath"),
+            path,
+            text,
+        ));
+    }
+}
+
+/// Fields of a pod that its containers may read.
+fn is_field_path(path: &str) -> bool {
+    const PATHS: [&str; 11] = [
+        "metadata.annotations",
+        "metadata.labels",
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.uid",
+        "spec.nodeName",
+        "spec.serviceAccountName",
+        "status.hostIP",
+        "status.hostIPs",
+        "status.podIP",
+        "status.podIPs",
+    ];
+    PATHS.contains(&path)
+        || path.starts_with("metadata.labels['")
+        || path.starts_with("metadata.annotations['")
 }
 
 fn mounts(at: &str, container: &Value, volumes: &[&str], problems: &mut Problems) {
@@ -140,6 +259,29 @@ fn mounts(at: &str, container: &Value, volumes: &[&str], problems: &mut Problems
 
 fn resources(at: &str, resources: &Value, problems: &mut Problems) {
     let amount = |value: &Value| value.as_str().and_then(quantity::thousandths);
+    for part in ["limits", "requests"] {
+        for (name, value) in resources[part].as_object().into_iter().flatten() {
+            let at = format!("{at}.resources.{part}[{name}]");
+            if !is_resource(name) {
+                for text in [
+                    "must be a standard resource type or fully qualified",
+                    "must be a standard resource for containers",
+                ] {
+                    problems.push(Problem::new(
+                        at.clone(),
+                        Fault::Invalid(name.clone(), text.into()),
+                    ));
+                }
+            }
+            if amount(value).is_some_and(|amount| amount < 0) {
+                problems.push(Problem::invalid(
+                    at,
+                    value,
+                    "must be greater than or equal to 0",
+                ));
+            }
+        }
+    }
     for (name, request) in resources["requests"].as_object().into_iter().flatten() {
         let limit = &resources["limits"][name];
         if let (Some(asked), Some(allowed)) = (amount(request), amount(limit))
@@ -156,6 +298,12 @@ fn resources(at: &str, resources: &Value, problems: &mut Problems) {
             ));
         }
     }
+}
+
+fn is_resource(name: &str) -> bool {
+    matches!(name, "cpu" | "memory" | "ephemeral-storage")
+        || name.starts_with("hugepages-")
+        || name.contains('/')
 }
 
 fn probe(at: &str, name: &str, probe: &Value, problems: &mut Problems) {
@@ -184,14 +332,24 @@ fn probe(at: &str, name: &str, probe: &Value, problems: &mut Problems) {
         problems.push(Problem::required(format!("{at}.exec.command")));
     }
     for handler in ["httpGet", "tcpSocket"] {
-        if probe[handler]["port"].is_number() {
-            port_number(
-                problems,
-                &format!("{at}.{handler}.port"),
-                &probe[handler]["port"],
-            );
+        let port = &probe[handler]["port"];
+        let at = format!("{at}.{handler}.port");
+        match port.as_str() {
+            _ if probe[handler].is_null() => {}
+            Some(name) => problems.extend(
+                port_name_faults(name)
+                    .into_iter()
+                    .map(|f| Problem::invalid(at.clone(), port, f)),
+            ),
+            None => port_number(problems, &at, port),
         }
     }
+    one_of(
+        problems,
+        &format!("{at}.httpGet.scheme"),
+        &probe["httpGet"]["scheme"],
+        &["HTTP", "HTTPS"],
+    );
     for field in [
         "initialDelaySeconds",
         "timeoutSeconds",
