@@ -13,7 +13,11 @@ fn main() {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words[..] {
         ["serve", port, answer] => serve(port, answer),
-        ["get", address] => get(address),
+        ["get", address] => match answer(address) {
+            Ok(body) => print!("{body}"),
+            Err(error) => print!("error: {error}"),
+        },
+        ["load", address] => load(address),
         ["hold", tier, folder, ref command @ ..] => hold(tier, folder.into(), command),
         _ => panic!("unknown arguments {args:?}"),
     }
@@ -37,25 +41,27 @@ fn serve(port: &str, answer: &str) {
     }
 }
 
-/// Prints what `name:port` answers, or the error.
-fn get(address: &str) {
+/// What `name:port` answers.
+fn answer(address: &str) -> std::io::Result<String> {
     let (host, port) = address.split_once(':').expect("name:port");
-    let answer = || -> std::io::Result<String> {
-        let ip = names::resolve(host)?[0];
-        let mut stream = TcpStream::connect((ip, port.parse().expect("a port")))?;
-        write!(
-            stream,
-            "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        )?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        Ok(text
-            .split_once("\r\n\r\n")
-            .map_or(String::new(), |(_, body)| body.to_owned()))
-    };
-    match answer() {
-        Ok(body) => print!("{body}"),
-        Err(error) => print!("error: {error}"),
+    let ip = names::resolve(host)?[0];
+    let mut stream = TcpStream::connect((ip, port.parse().expect("a port")))?;
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text
+        .split_once("\r\n\r\n")
+        .map_or(String::new(), |(_, body)| body.to_owned()))
+}
+
+/// Asks again and again, a line for each answer, until killed.
+fn load(address: &str) {
+    loop {
+        match answer(address) {
+            Ok(body) => println!("{body}"),
+            Err(error) => println!("error: {error}"),
+        }
     }
 }
 

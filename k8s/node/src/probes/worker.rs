@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::counter::Counter;
 use super::{Attempt, Check, ProbeKind, ProbeSpec, attempt};
@@ -51,7 +51,8 @@ impl Worker {
     /// Until the pod is deleted; a readiness probe goes on even then, until it is dropped.
     pub async fn run(self) {
         let mut counter = Counter::new(&self.spec);
-        let mut ticks = interval(self.spec.period);
+        // The first tick would find no container yet: the worker begins before it does.
+        let mut ticks = interval_at(Instant::now() + self.spec.period, self.spec.period);
         // A slow attempt delays the next one; missed ones are not made up.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {

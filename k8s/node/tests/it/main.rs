@@ -3,6 +3,7 @@
 mod network;
 mod processes;
 mod restarts;
+mod rollout;
 mod stopping;
 mod support;
 mod volumes;

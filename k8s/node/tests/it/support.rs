@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout};
 pub struct Cluster {
     pub client: Client,
     pub node: Node,
+    pub clock: Clock,
     folder: tempfile::TempDir,
 }
 
@@ -94,6 +95,7 @@ impl Cluster {
         Cluster {
             client,
             node,
+            clock,
             folder,
         }
     }
