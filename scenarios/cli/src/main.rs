@@ -1,2 +1,75 @@
 //! brownout — the command line.
-fn main() {}
+mod args;
+mod files;
+mod kafka;
+mod place;
+mod runs;
+mod scenarios;
+mod screen;
+mod select;
+mod serve;
+mod signals;
+
+use args::{Args, Command};
+use clap::Parser;
+use model::ExitCode;
+use std::process;
+
+fn main() -> process::ExitCode {
+    // The shim makes namespaces, which a process with threads cannot: it comes before everything else.
+    let mut words = std::env::args().skip(1);
+    if words.next().as_deref() == Some(place::SHIM) {
+        return node::shim::main(words.collect());
+    }
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            let _ = e.print();
+            let is_help = !e.use_stderr();
+            return if is_help { process::ExitCode::SUCCESS } else { ended(ExitCode::Usage) };
+        }
+    };
+    match args.command {
+        // Services, the broker and load workers set up their own runtime and logs: they are pods.
+        Command::Serve { system, service } => serve::serve(&system, service.as_deref()),
+        Command::Broker => serve::broker(),
+        Command::LoadWorker => load::main_worker(),
+        command => harness(command),
+    }
+}
+
+fn harness(command: Command) -> process::ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("BROWNOUT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime needs only threads and an epoll");
+    let done = runtime.block_on(perform(command));
+    // A watch or a log that is still open must not keep the process.
+    runtime.shutdown_background();
+    ended(done.unwrap_or_else(|error| {
+        eprintln!("brownout: {error:#}");
+        if error.is::<select::Wrong>() { ExitCode::Usage } else { ExitCode::Internal }
+    }))
+}
+
+async fn perform(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Scenarios(wanted) => scenarios::run(wanted).await,
+        Command::Validate { files } => select::validate(&files),
+        Command::Explain { name, arms } => select::explain(&name, &arms),
+        Command::Schema => {
+            println!("{:#}", plan::schema());
+            Ok(ExitCode::Pass)
+        }
+        Command::Report { run, junit } => runs::report_again(&run, junit.as_deref()),
+        Command::Recover { runs } => runs::recover(&runs).await,
+        Command::Cluster { dir } => place::keep_cluster(&dir).await,
+        Command::Serve { .. } | Command::Broker | Command::LoadWorker => {
+            unreachable!("these were dispatched before")
+        }
+    }
+}
+
+fn ended(code: ExitCode) -> process::ExitCode {
+    process::ExitCode::from(code.number())
+}

@@ -1,0 +1,76 @@
+//! Where a plan is performed: a cluster of our own in this process, or a real one.
+use crate::args;
+use anyhow::Context;
+use chaos::Place;
+use cluster::Cluster;
+use embedded::{Embedded, Options};
+use model::ExitCode;
+use node::{ImageEntry, Images, ShimCommand};
+use std::path::Path;
+
+/// The hidden word that starts the shim.
+pub const SHIM: &str = "shim";
+
+/// The image that the manifests name; on the embedded cluster it is this program.
+pub const IMAGE: &str = "brownout:dev";
+
+/// A cluster to run on, and the embedded one behind it if there is one.
+pub struct Ready {
+    pub cluster: Cluster,
+    pub place: Place,
+    pub kind: &'static str,
+    embedded: Option<Embedded>,
+}
+
+impl Ready {
+    /// Ends what was started for it.
+    pub async fn end(self) {
+        if let Some(embedded) = self.embedded {
+            embedded.shutdown().await;
+        }
+    }
+}
+
+/// Starts or connects. An embedded cluster keeps its things in `dir`.
+pub async fn ready(wanted: &args::Scenarios, dir: &Path) -> anyhow::Result<Ready> {
+    match wanted.cluster {
+        args::Cluster::Embedded => {
+            let embedded = start_embedded(dir).await?;
+            let cluster = Cluster::new(embedded.client());
+            Ok(Ready { cluster, place: Place::Embedded, kind: "embedded", embedded: Some(embedded) })
+        }
+        args::Cluster::Kube => {
+            let cluster = Cluster::connect(wanted.kubeconfig.as_deref(), wanted.context.as_deref())
+                .await
+                .context("a real cluster was asked for; --kubeconfig and --context choose one")?;
+            let place =
+                Place::Kube { kubeconfig: wanted.kubeconfig.clone(), context: wanted.context.clone() };
+            Ok(Ready { cluster, place, kind: "kube", embedded: None })
+        }
+    }
+}
+
+async fn start_embedded(dir: &Path) -> anyhow::Result<Embedded> {
+    let program = std::env::current_exe().context("finding this program")?;
+    let image = ImageEntry { program: program.clone(), ..ImageEntry::default() };
+    let options = Options {
+        dir: std::path::absolute(dir)?,
+        shim: ShimCommand { program, args: vec![SHIM.into()] },
+        images: Images::new().with(IMAGE, image),
+        tier: None,
+    };
+    embedded::start(options).await.context("starting the embedded cluster")
+}
+
+/// `brownout cluster`: an embedded cluster until a signal comes.
+pub async fn keep_cluster(dir: &Path) -> anyhow::Result<ExitCode> {
+    let cluster = start_embedded(dir).await?;
+    println!("An embedded cluster runs until Ctrl-C; pods are {}.", cluster.tier());
+    println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+    println!("Image {IMAGE} is this program: kubectl apply -f k8s/manifests/kafka.yaml -f k8s/manifests/mybnb");
+    let stop = runner::Stop::default();
+    crate::signals::stop_on_signals(stop.clone())?;
+    stop.wait().await;
+    cluster.shutdown().await;
+    Ok(ExitCode::Pass)
+}

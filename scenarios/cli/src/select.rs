@@ -1,0 +1,123 @@
+//! From what was typed to scenarios.
+use crate::args::{Scenarios, Variant};
+use anyhow::Context;
+use model::{ExitCode, Plan};
+use plan::{Overrides, Scenario};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// What was typed, or a file, is wrong: exit 64.
+#[derive(Debug)]
+pub struct Wrong(pub String);
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+/// A scenario with the way to read the files it names.
+pub struct Selected {
+    pub scenario: Scenario,
+    source: Source,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Catalogue,
+    Disk,
+}
+
+impl Source {
+    fn read(self, path: &str) -> io::Result<String> {
+        match self {
+            Source::Catalogue => plan::catalog().read(path),
+            Source::Disk => std::fs::read_to_string(path),
+        }
+    }
+}
+
+impl Selected {
+    /// Its arms, resolved.
+    pub fn plans(&self, variant: &Variant) -> Result<Vec<Plan>, Wrong> {
+        let read = |path: &str| self.source.read(path);
+        self.scenario
+            .plans(variant.profile(), variant.seed, variant.mutant(), &Overrides::new(), &read)
+            .map_err(|problems| Wrong(problems.to_string()))
+    }
+}
+
+/// The scenarios that names stand for, in the order they were named, each once; all of the catalogue for none.
+pub fn select(names: &[String]) -> anyhow::Result<Vec<Selected>> {
+    let mut selected: Vec<Selected> = vec![];
+    let all = [String::new()];
+    for name in if names.is_empty() { &all } else { names } {
+        for found in one(name)? {
+            let same = |s: &Selected| {
+                s.scenario.name() == found.scenario.name()
+                    && s.scenario.documented_ids() == found.scenario.documented_ids()
+            };
+            if !selected.iter().any(same) {
+                selected.push(found);
+            }
+        }
+    }
+    Ok(selected)
+}
+
+fn one(name: &str) -> anyhow::Result<Vec<Selected>> {
+    if name.ends_with(".yaml") || name.ends_with(".yml") {
+        return Ok(vec![from_file(Path::new(name))?]);
+    }
+    let found = plan::catalog().find(name).map_err(|unknown| Wrong(unknown.to_string()))?;
+    let of_catalogue = |scenario| Selected { scenario, source: Source::Catalogue };
+    Ok(found.into_iter().map(of_catalogue).collect())
+}
+
+fn from_file(file: &Path) -> anyhow::Result<Selected> {
+    let text = std::fs::read_to_string(file).map_err(|e| Wrong(format!("{}: {e}", file.display())))?;
+    let read = |path: &str| Source::Disk.read(path);
+    let scenario = plan::validate(&file.display().to_string(), &text, &read)
+        .map_err(|problems| Wrong(problems.to_string()))?;
+    Ok(Selected { scenario, source: Source::Disk })
+}
+
+/// `brownout scenarios --list`
+pub fn list(wanted: &Scenarios) -> anyhow::Result<ExitCode> {
+    for Selected { scenario, .. } in select(&wanted.names)? {
+        println!("{}", scenario.name());
+        println!("    {}", scenario.hypothesis());
+        let arms: Vec<&str> = scenario.arms().iter().map(|arm| arm.name.as_str()).collect();
+        if arms.len() > 1 {
+            println!("    arms: {}", arms.join(", "));
+        }
+        println!("    replays: {}", scenario.documented_ids().join(", "));
+    }
+    Ok(ExitCode::Pass)
+}
+
+/// `brownout validate`: every problem of every file.
+pub fn validate(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let mut wrong = vec![];
+    for file in files {
+        match from_file(file) {
+            Ok(_) => println!("{}: ok", file.display()),
+            Err(e) => wrong.push(e.to_string()),
+        }
+    }
+    if wrong.is_empty() { Ok(ExitCode::Pass) } else { Err(Wrong(wrong.join("\n")).into()) }
+}
+
+/// `brownout explain`
+pub fn explain(name: &str, variant: &Variant) -> anyhow::Result<ExitCode> {
+    for selected in one(name).context("explaining")? {
+        for plan in selected.plans(variant)? {
+            println!("{}", plan::explain(&plan));
+        }
+    }
+    Ok(ExitCode::Pass)
+}

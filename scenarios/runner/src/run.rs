@@ -1,0 +1,251 @@
+//! One run: apply, gate, perform, undo, remove; everything written down.
+use crate::{
+    PLAN_FILE, Progress, Stop,
+    clock::RunClock,
+    gate::Gate,
+    recorder::{Recorder, Writing},
+    steps::Stage,
+    traffic::{Ledger, Traffic},
+};
+use chaos::{Entry, Journal, Place};
+use cluster::{Cluster, Observer};
+use model::{Fact, Plan, Timeline, observation::Phase};
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::{mpsc, watch};
+
+/// Where a plan is performed.
+pub struct World {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// How it is found again after a crash.
+    pub place: Place,
+    /// `embedded` or `kube`.
+    pub kind: String,
+    /// The namespace to make, and to remove in the end.
+    pub namespace: String,
+    /// Image of brownout itself: the load workers run from it.
+    pub image: String,
+    /// The run's folder; it exists and is empty.
+    pub dir: PathBuf,
+    /// Ends the run early.
+    pub stop: Stop,
+}
+
+/// What keeps a run from happening at all. Everything that goes wrong later is on the timeline instead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The run's folder cannot be written.
+    #[error("the run's folder {dir}: {source}")]
+    Folder {
+        /// Which.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The cluster refuses.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+}
+
+/// A namespace that is not empty after this long has something in it that does not let go.
+const REMOVAL_MAX: Duration = Duration::from_secs(120);
+
+/// Performs a plan. The timeline is on disk as well, line by line.
+///
+/// # Errors
+/// When the run could not begin; then nothing is left in the cluster. A timeline that cannot be written ends it, too.
+pub async fn run(
+    plan: &Plan,
+    world: &World,
+    progress: watch::Sender<Progress>,
+) -> Result<Timeline, Error> {
+    let folder = |source| Error::Folder {
+        dir: world.dir.clone(),
+        source,
+    };
+    let json = serde_json::to_string_pretty(plan).expect("a plan is plain data");
+    std::fs::write(world.dir.join(PLAN_FILE), json).map_err(folder)?;
+    let journal = Journal::open(&world.dir).map_err(folder)?;
+    progress.send_replace(Progress::of(plan));
+    let (recorder, writing) =
+        Writing::begin(&world.dir, RunClock::start(), progress).map_err(folder)?;
+    let performed = perform(plan, world, journal, recorder).await;
+    let timeline = writing.finish().await.map_err(folder)?;
+    performed.map(|()| timeline)
+}
+
+async fn perform(
+    plan: &Plan,
+    world: &World,
+    mut journal: Journal,
+    recorder: Recorder,
+) -> Result<(), Error> {
+    let folder = |source| Error::Folder {
+        dir: world.dir.clone(),
+        source,
+    };
+    let about = world.cluster.about().await?;
+    recorder.note(Fact::Began {
+        wall: jiff::Timestamp::now().to_string(),
+        cluster: world.kind.clone(),
+        version: about.version,
+        node: about.node,
+        namespace: world.namespace.clone(),
+    });
+    recorder.note(Fact::Phase {
+        phase: Phase::Pending,
+    });
+    journal
+        .write(&Entry::Namespace {
+            name: world.namespace.clone(),
+            place: world.place.clone(),
+        })
+        .map_err(folder)?;
+    world
+        .cluster
+        .create_namespace(&world.namespace, &run_id(world))
+        .await?;
+    let observer = observe(world, &recorder);
+    let traffic = Traffic {
+        cluster: world.cluster.clone(),
+        namespace: world.namespace.clone(),
+        image: world.image.clone(),
+        observer: observer.clone(),
+        recorder: recorder.clone(),
+        ledger: Ledger::default(),
+    };
+    let stage = Stage {
+        plan: Arc::new(plan.clone()),
+        cluster: world.cluster.clone(),
+        namespace: world.namespace.clone(),
+        observer,
+        recorder: recorder.clone(),
+        traffic,
+        journal: Arc::new(Mutex::new(journal)),
+        injected: Arc::default(),
+    };
+    let steps = async {
+        if steady(&stage).await {
+            recorder.note(Fact::Phase {
+                phase: Phase::Running,
+            });
+            stage.perform().await;
+        }
+    };
+    let stopped = tokio::select! {
+        () = steps => None,
+        by = world.stop.wait() => Some(by),
+        () = tokio::time::sleep(plan.deadline.into()) => Some("the deadline".into()),
+    };
+    if let Some(by) = &stopped {
+        recorder.note(Fact::Stopped { by: by.clone() });
+    }
+    recorder.note(Fact::Phase {
+        phase: Phase::Recovering,
+    });
+    if stopped.is_none() {
+        // Whoever stops a run wants it gone: its faults end with its namespace, which is faster than bringing back first.
+        stage.undo_all().await;
+    }
+    recorder.note(Fact::Phase {
+        phase: Phase::Draining,
+    });
+    remove(&stage).await;
+    Ok(())
+}
+
+/// The watches, their facts on the timeline.
+fn observe(world: &World, recorder: &Recorder) -> Observer {
+    let (sender, mut facts) = mpsc::unbounded_channel();
+    let recorder = recorder.clone();
+    tokio::spawn(async move {
+        while let Some(fact) = facts.recv().await {
+            recorder.note(fact);
+        }
+    });
+    Observer::start(&world.cluster, &world.namespace, sender)
+}
+
+/// Applies the manifests and waits until everything in them is ready.
+async fn steady(stage: &Stage) -> bool {
+    let objects = stage.plan.manifests.iter().flat_map(|m| &m.objects);
+    for object in objects {
+        if let Err(e) = stage.cluster.apply(&stage.namespace, object).await {
+            stage.recorder.note(Fact::NotSteady {
+                because: e.to_string(),
+            });
+            return false;
+        }
+    }
+    stage.recorder.note(Fact::Phase {
+        phase: Phase::Gating,
+    });
+    let gate = Gate::of(&stage.plan.manifests);
+    let limit = stage.plan.ready_timeout.into();
+    match stage
+        .observer
+        .until("the system was not ready", limit, |view| gate.is_open(view))
+        .await
+    {
+        Ok(()) => {
+            stage.recorder.note(Fact::Steady {
+                took: stage.recorder.clock.now(),
+            });
+            true
+        }
+        Err(e) => {
+            stage.recorder.note(Fact::NotSteady {
+                because: e.to_string(),
+            });
+            false
+        }
+    }
+}
+
+/// Removes the namespace and says so in the journal.
+async fn remove(stage: &Stage) {
+    let removed = stage
+        .cluster
+        .delete_namespace(&stage.namespace, REMOVAL_MAX)
+        .await;
+    let detail = match &removed {
+        Ok(()) => {
+            stage.all_gone();
+            let mut journal = stage
+                .journal
+                .lock()
+                .expect("nothing panics while it holds this lock");
+            // An unwritten end only makes `recover` look once more.
+            let _ = journal.write(&Entry::Clean);
+            format!("namespace {} is deleted", stage.namespace)
+        }
+        Err(e) => format!("{e}; `brownout recover` takes it away"),
+    };
+    stage.recorder.note(Fact::CleanedUp {
+        ok: removed.is_ok(),
+        detail,
+    });
+}
+
+fn run_id(world: &World) -> String {
+    let name = world
+        .dir
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let label: String = name
+        .chars()
+        .map(|c| if allowed(c) { c } else { '-' })
+        .take(63)
+        .collect();
+    label
+        .trim_matches(|c: char| !c.is_ascii_alphanumeric())
+        .into()
+}

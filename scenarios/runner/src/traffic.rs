@@ -1,0 +1,178 @@
+//! Sending requests: a load worker in a pod, its lines on the timeline as they come.
+use crate::{clock::wall_us, recorder::Recorder};
+use cluster::{Cluster, Observer, worker::Worker};
+use load::{LoadJob, wire};
+use model::{Fact, Micros, Outcome};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
+
+/// Pulling an image is not part of an experiment; this is how long the pod of a worker may take to run.
+const WORKER_START_MAX: Duration = Duration::from_secs(60);
+
+/// Acknowledged keys by the step that wrote them.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    acked: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+}
+
+impl Ledger {
+    fn add(&self, step: &str, key: &str) {
+        let mut acked = self
+            .acked
+            .lock()
+            .expect("nothing panics while it holds this lock");
+        acked.entry(step.into()).or_default().insert(key.into());
+    }
+
+    /// How many writes of a step were acknowledged.
+    pub fn count(&self, step: &str) -> u64 {
+        let acked = self
+            .acked
+            .lock()
+            .expect("nothing panics while it holds this lock");
+        acked.get(step).map_or(0, |keys| keys.len() as u64)
+    }
+}
+
+/// Where requests are sent from.
+#[derive(Clone)]
+pub struct Traffic {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The namespace of the system.
+    pub namespace: String,
+    /// Image of the worker.
+    pub image: String,
+    /// Watches the namespace.
+    pub observer: Observer,
+    /// Writes the timeline.
+    pub recorder: Recorder,
+    /// Collects what was acknowledged.
+    pub ledger: Ledger,
+}
+
+impl Traffic {
+    /// Sends a job from a pod and writes down everything it tells. `began` hears when its first request was sent.
+    ///
+    /// # Errors
+    /// When the worker did not run, or ended without its own count: then it is not known what it sent.
+    pub async fn send(
+        &self,
+        step: &str,
+        job: &LoadJob,
+        limit: Duration,
+        began: impl FnOnce(Instant),
+    ) -> Result<String, String> {
+        let name = format!("load-{step}");
+        let json = serde_json::to_string(job).expect("a job is plain data");
+        let worker = Worker {
+            name: name.clone(),
+            image: self.image.clone(),
+            args: vec!["load-worker".into()],
+            env: [(load::job::JOB_VARIABLE.to_string(), json)].into(),
+            deadline: WORKER_START_MAX + limit,
+        };
+        self.cluster
+            .start_worker(&self.namespace, &worker)
+            .await
+            .map_err(|e| e.to_string())?;
+        let (sender, lines) = mpsc::unbounded_channel();
+        let following = async {
+            // Dropped with the log's end, so that whoever takes the lines ends as well.
+            let sender = sender;
+            let followed = self.cluster.follow_worker(
+                &self.namespace,
+                &name,
+                &self.observer,
+                WORKER_START_MAX,
+                &sender,
+            );
+            followed.await.map_err(|e| e.to_string())
+        };
+        let both = async { tokio::join!(following, self.take(step, lines, began)) };
+        let (followed, told) = timeout(worker.deadline, both).await.map_err(|_| {
+            format!(
+                "the load worker did not end within {}",
+                Micros::from(worker.deadline)
+            )
+        })?;
+        followed?;
+        told.ok_or_else(|| "the load worker ended without its own count".into())
+    }
+
+    /// Takes the lines of a worker; what it said at its end.
+    async fn take(
+        &self,
+        step: &str,
+        mut lines: mpsc::UnboundedReceiver<String>,
+        began: impl FnOnce(Instant),
+    ) -> Option<String> {
+        let (mut began, mut ended, mut keys) = (Some(began), None, vec![]);
+        while let Some(line) = lines.recv().await {
+            match wire::parse(&line) {
+                Ok(wire::Line::Began { wall_us: at }) => {
+                    let since = Duration::from_micros(wall_us().saturating_sub(at));
+                    if let Some(began) = began.take() {
+                        began(
+                            Instant::now()
+                                .checked_sub(since)
+                                .unwrap_or_else(Instant::now),
+                        );
+                    }
+                    let clock_error = since.into();
+                    let at = self.recorder.clock.of_wall(at);
+                    let fact = Fact::LoadBegan {
+                        step: step.into(),
+                        clock_error,
+                    };
+                    self.recorder.put(model::Observation { at, fact });
+                }
+                Ok(wire::Line::Request(request)) => {
+                    let seen = request.observe(step, self.recorder.clock.started_wall_us());
+                    if let Fact::Request(r) = &seen.fact
+                        && let (Outcome::Ok, Some(key)) = (r.outcome(), &r.key)
+                    {
+                        self.ledger.add(step, key);
+                    }
+                    self.recorder.put(seen);
+                }
+                Ok(wire::Line::Keys(more)) => keys.extend(more),
+                Ok(wire::Line::Collected { reads, complete }) => {
+                    let keys = std::mem::take(&mut keys);
+                    ended = Some(format!("{} found in {reads} readings", keys.len()));
+                    self.recorder.note(Fact::Collected {
+                        step: step.into(),
+                        keys,
+                        reads,
+                        complete,
+                    });
+                }
+                Ok(wire::Line::Ended {
+                    finished,
+                    dropped,
+                    lag_max_us,
+                    cut_short,
+                }) => {
+                    ended = Some(format!("{finished} requests"));
+                    self.recorder.note(Fact::LoadEnded {
+                        step: step.into(),
+                        finished,
+                        dropped,
+                        lag_max: Micros(lag_max_us),
+                        cut_short,
+                    });
+                }
+                // Somebody else's line in the same log. A lost one of ours shows in the worker's own count.
+                Err(_) => {}
+            }
+        }
+        ended
+    }
+}
