@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Order;
 use super::container::{ContainerLife, End};
 use super::stop::Stopping;
+use super::{Order, hooks};
 use crate::probes::{Live, ProbeKind, Published};
 use crate::runtime::{Container, Exit};
 use crate::status::State;
@@ -29,11 +29,19 @@ impl ContainerLife {
         since: Timestamp,
         published: &mut mpsc::UnboundedReceiver<Published>,
     ) -> End {
+        let hooked = self.post_start(&container).await;
         self.running(&container, since);
         let (mut ended, mut views) = (container.wait(), self.pod.view.subscribe());
         let began = Instant::now();
         let (mut next, mut survey_at) = (SURVEY, began + SURVEY);
-        let mut stopping: Option<AbortOnDropHandle<()>> = None;
+        let mut stopping = hooked.err().map(|why| {
+            let message = format!("PostStartHook failed: {why}");
+            let name = Some(&*self.manifest.name);
+            self.pod
+                .events
+                .warning(name, "FailedPostStartHook", message);
+            self.stop(&container, None)
+        });
         let mut by_probe = false;
         let exit = loop {
             tokio::select! {
@@ -63,6 +71,22 @@ impl ContainerLife {
             reason,
             message: None,
             by_probe,
+        }
+    }
+
+    /// The container does not count as running before this hook is done; a failed one ends it.
+    async fn post_start(&self, container: &Arc<dyn Container>) -> Result<(), String> {
+        let handler = self.manifest.lifecycle.as_ref();
+        let handler = handler.and_then(|hooks| hooks.post_start.as_ref());
+        let address = self.pod.address.into();
+        let hook =
+            handler.and_then(|handler| hooks::of(handler, &self.manifest, address, container));
+        let Some(hook) = hook else { return Ok(()) };
+        let mut ended = container.wait();
+        tokio::select! {
+            done = hook => done,
+            _ = ended.wait_for(Option::is_some) => Ok(()),
+            () = self.pod.ordered() => Ok(()),
         }
     }
 
@@ -154,7 +178,8 @@ impl ContainerLife {
                 format!("Stopping container {name}"),
                 match *self.pod.order.borrow() {
                     Order::Stop { grace } => grace,
-                    Order::Run | Order::Gone => Duration::ZERO,
+                    Order::Run => pod_grace,
+                    Order::Gone => Duration::ZERO,
                 },
             ),
         };

@@ -2,6 +2,7 @@
 
 mod attend;
 mod container;
+mod hooks;
 mod life;
 mod plain;
 mod prepare;

@@ -4,16 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiserver::{ExecError, ExecIo};
-use futures::future::BoxFuture;
-use k8s_openapi::api::core::v1::Container as Manifest;
+use k8s_openapi::api::core::v1::{Container as Manifest, LifecycleHandler};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::Order;
+use super::hooks::{self, Hook};
 use crate::events::PodEvents;
-use crate::probes::{self, Attempt, attempt};
-use crate::runtime::{Capture, Container, Stop};
+use crate::runtime::{Container, Stop};
 
 /// Whatever the grace, a process gets so long between the signal and the end.
 const GRACE_MIN: Duration = Duration::from_secs(2);
@@ -33,7 +31,9 @@ impl Stopping {
     pub async fn run(mut self) {
         let began = Instant::now();
         let mut until = began + self.grace;
-        if let Some(hook) = self.hook()
+        let handler = self.manifest.lifecycle.as_ref();
+        let handler = handler.and_then(|hooks| hooks.pre_stop.as_ref());
+        if let Some(hook) = handler.and_then(|handler| self.hook(handler))
             && !self.grace.is_zero()
         {
             self.attend(hook, &mut until).await;
@@ -49,8 +49,12 @@ impl Stopping {
         self.container.signal(Stop::Kill);
     }
 
+    fn hook(&self, handler: &LifecycleHandler) -> Option<Hook> {
+        hooks::of(handler, &self.manifest, self.address, &self.container)
+    }
+
     /// Runs the hook until it ends or time is up.
-    async fn attend(&mut self, hook: BoxFuture<'static, Result<(), String>>, until: &mut Instant) {
+    async fn attend(&mut self, hook: Hook, until: &mut Instant) {
         let (events, name) = (self.events.clone(), self.manifest.name.clone());
         tokio::select! {
             done = hook => if let Err(why) = done {
@@ -77,49 +81,4 @@ impl Stopping {
             }
         }
     }
-
-    fn hook(&self) -> Option<BoxFuture<'static, Result<(), String>>> {
-        let handler = self.manifest.lifecycle.as_ref()?.pre_stop.as_ref()?;
-        if let Some(exec) = &handler.exec {
-            let (io, output) = Capture::io();
-            return Some(command(
-                self.container.clone(),
-                exec.command.clone().unwrap_or_default(),
-                io,
-                output,
-            ));
-        }
-        if let Some(get) = &handler.http_get {
-            let check = probes::http(get, &self.manifest, self.address);
-            return Some(Box::pin(async move {
-                match attempt::over_network(check).await {
-                    Attempt::Success | Attempt::Warning(_) => Ok(()),
-                    Attempt::Failure(why) | Attempt::Discarded(why) => Err(why),
-                }
-            }));
-        }
-        let seconds = u64::try_from(handler.sleep.as_ref()?.seconds).unwrap_or(0);
-        Some(Box::pin(async move {
-            sleep(Duration::from_secs(seconds)).await;
-            Ok(())
-        }))
-    }
-}
-
-fn command(
-    container: Arc<dyn Container>,
-    command: Vec<String>,
-    io: ExecIo,
-    output: Capture,
-) -> BoxFuture<'static, Result<(), String>> {
-    Box::pin(async move {
-        match container.exec(command, io).await {
-            Ok(0) => Ok(()),
-            Ok(code) => Err(format!(
-                "command exited with {code}: {}",
-                output.text().trim()
-            )),
-            Err(ExecError::NotRunning(why) | ExecError::CannotStart(why)) => Err(why),
-        }
-    })
 }

@@ -364,3 +364,25 @@ fn box_10_without_a_working_shim_the_tier_is_plain() {
         assert_eq!(detect(&shim), Tier::Plain);
     }
 }
+
+#[tokio::test]
+async fn a_failed_post_start_hook_ends_the_container_and_hooks_run_inside_it() {
+    for runtime in tiers() {
+        let cluster = Cluster::of_processes(runtime);
+        let mut pod = shell("trap 'cat $HOOKED; exit 4' TERM; sleep 100 & wait");
+        pod[0]["env"] = json!([{"name": "HOOKED", "value": "/tmp/node-test-hooked"}]);
+        pod[0]["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", "echo stopped > $HOOKED"]}},
+            "postStart": {"exec": {"command": ["sh", "-c", "sleep 0.2; exit 1"]}}});
+        cluster.pod("room", pod, grace(3)).await;
+        cluster.until("room", |pod| restarts(pod) == 1).await;
+        assert_eq!(cluster.log("room", true), ["stopped"]);
+        assert_eq!(
+            cluster.events("FailedPostStartHook").await[0]
+                .message
+                .as_deref(),
+            Some("PostStartHook failed: command exited with 1: ")
+        );
+        cluster.node.shutdown().await;
+        let _ = std::fs::remove_file("/tmp/node-test-hooked");
+    }
+}

@@ -187,3 +187,15 @@ async fn shutdown_ends_everything_without_a_word() {
     cluster.node.shutdown().await;
     assert!(is_ready(&cluster.pods().get("room").await.unwrap()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_container_runs_only_after_its_post_start_hook() {
+    let cluster = Cluster::simulated(Simulated::new().with("room:1", polite(0)));
+    let hook = json!({"postStart": {"sleep": {"seconds": 7}}});
+    let room = json!([{"name": "room", "image": "room:1", "lifecycle": hook}]);
+    let began = tokio::time::Instant::now();
+    cluster.pod("room", room, json!({})).await;
+    cluster.until("room", is_ready).await;
+    let took = began.elapsed().as_secs_f64();
+    assert!((7.0..7.5).contains(&took), "{took}");
+}
