@@ -49,6 +49,58 @@ impl Taken {
     }
 }
 
+/// A Service replaced by one that does not say its address keeps it; one whose new type has no node ports or no address loses them.
+pub fn carry_over(before: &Value, service: &mut Value) {
+    let has_node_ports = |service: &Value| {
+        matches!(
+            service["spec"]["type"].as_str(),
+            Some("NodePort" | "LoadBalancer")
+        )
+    };
+    let loses_node_ports = has_node_ports(before) && !has_node_ports(service);
+    let is_external = service["spec"]["type"] == "ExternalName";
+    let Some(spec) = service["spec"].as_object_mut() else {
+        return;
+    };
+    let unsaid = spec
+        .get("clusterIP")
+        .and_then(Value::as_str)
+        .is_none_or(str::is_empty);
+    if is_external && spec.get("clusterIP") == before["spec"].get("clusterIP") {
+        spec.retain(|field, _| {
+            !matches!(
+                field.as_str(),
+                "clusterIP" | "clusterIPs" | "ipFamilies" | "ipFamilyPolicy"
+            )
+        });
+    } else if let (true, Some(address)) = (unsaid, before["spec"].get("clusterIP")) {
+        spec.insert("clusterIP".into(), address.clone());
+    }
+    if !loses_node_ports {
+        return;
+    }
+    for field in ["externalTrafficPolicy", "allocateLoadBalancerNodePorts"] {
+        if spec.get(field) == before["spec"].get(field) {
+            spec.shift_remove(field);
+        }
+    }
+    let held: Vec<Value> = before["spec"]["ports"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|p| p["nodePort"].clone())
+        .collect();
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+        if port
+            .get("nodePort")
+            .is_some_and(|number| held.contains(number))
+        {
+            port.shift_remove("nodePort");
+        }
+    }
+}
+
 /// Gives a Service what it holds already (`before`), what it asks for if that is free, or else something free.
 pub fn assign(
     service: &mut Value,
@@ -196,6 +248,18 @@ mod tests {
             let refusal = assigned(json!({"clusterIP": asked}), None, &["127.2.0.1"]).unwrap_err();
             assert_eq!(refusal.code, 422, "{asked}");
         }
+    }
+
+    #[test]
+    fn a_service_that_is_no_longer_of_the_type_loses_its_node_ports() {
+        let before = json!({"spec": {"type": "NodePort", "clusterIP": "127.2.0.9", "externalTrafficPolicy": "Cluster", "ports": [{"port": 80, "nodePort": 30001}]}});
+        let mut service = before.clone();
+        service["spec"]["type"] = json!("ClusterIP");
+        carry_over(&before, &mut service);
+        assert_eq!(
+            service["spec"],
+            json!({"type": "ClusterIP", "clusterIP": "127.2.0.9", "ports": [{"port": 80}]})
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::{
     kinds::{self, Kind},
+    patch,
     refusal::Refusal,
     selector::Selector,
     store::Key,
@@ -121,6 +122,11 @@ impl Call {
 
     pub fn is_dry_run(&self) -> bool {
         self.option("dryRun").is_some()
+    }
+
+    /// Whether this is a server-side apply.
+    pub fn applies(&self) -> bool {
+        self.media_type == patch::APPLY
     }
 
     pub fn strictness(&self) -> Strictness {

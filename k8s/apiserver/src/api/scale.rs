@@ -2,7 +2,7 @@
 
 use super::{Api, Call, parsed, reply};
 use crate::{
-    patch::Patch,
+    patch::{self, Patch},
     refusal::{Problem, Refusal},
     selector::Selector,
     store::Next,
@@ -103,6 +103,7 @@ fn scaled(current: &Value, replicas: i64) -> Value {
         next["spec"]["replicas"] = json!(replicas);
         let generation = current["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         next["metadata"]["generation"] = json!(generation);
+        patch::release_changed(current, &mut next);
     }
     next
 }

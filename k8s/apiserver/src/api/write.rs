@@ -10,7 +10,7 @@ use crate::{
     clock::stamp,
     kinds::{self, Map},
     names,
-    patch::Patch,
+    patch::{self, Patch},
     refusal::Refusal,
     store::{Key, Next, Objects},
 };
@@ -156,9 +156,11 @@ impl Api {
         objects: &Objects,
     ) -> Result<Value, Refusal> {
         call.kind.complete(&mut object);
+        if let (Some(before), "Service") = (before, call.kind.kind) {
+            addresses::carry_over(before, &mut object);
+        }
         let mut problems = call.kind.problems(&object);
         if let Some(before) = before {
-            keep_address(call, before, &mut object);
             problems.extend(call.kind.problems_of_change(before, &object));
         }
         if !problems.is_empty() {
@@ -194,6 +196,9 @@ impl Api {
                 self.completed(call, next, Some(current), objects)?
             }
         };
+        if !call.applies() {
+            patch::release_changed(current, &mut next);
+        }
         if call.kind.generation && specification(call, &next) != specification(call, current) {
             let generation = current["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             next["metadata"]["generation"] = json!(generation);
@@ -261,12 +266,14 @@ fn with_finalizers(current: &Value, proposed: &Value) -> Value {
     next
 }
 
-/// What `generation` counts changes of. A slice has no `spec`: all but its metadata counts.
+/// What `generation` counts changes of: the `spec`; of a Deployment the annotations too, as the real server has it; of a slice, which
+/// has no `spec`, all but its metadata.
 fn specification(call: &Call, object: &Value) -> Value {
-    if call.kind.kind != "EndpointSlice" {
-        return object["spec"].clone();
+    match call.kind.kind {
+        "EndpointSlice" => with_part(object, &json!({}), "metadata"),
+        "Deployment" => json!([object["spec"], object["metadata"]["annotations"]]),
+        _ => object["spec"].clone(),
     }
-    with_part(object, &json!({}), "metadata")
 }
 
 /// An object that is being deleted goes when nothing holds it any more.
@@ -345,17 +352,4 @@ fn check_namespace(call: &Call, name: &str, objects: &Objects) -> Result<(), Ref
         call.namespace
     );
     Err(Refusal::forbidden(call.kind, name, &why))
-}
-
-/// A Service replaced by one that does not say its address keeps it.
-fn keep_address(call: &Call, before: &Value, object: &mut Value) {
-    let unsaid = object["spec"]["clusterIP"]
-        .as_str()
-        .is_none_or(str::is_empty);
-    let had = before["spec"]
-        .get("clusterIP")
-        .filter(|_| object["spec"]["type"] != "ExternalName");
-    if let (true, true, Some(address)) = (call.kind.kind == "Service", unsaid, had) {
-        object["spec"]["clusterIP"] = address.clone();
-    }
 }

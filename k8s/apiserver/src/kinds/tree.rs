@@ -55,7 +55,8 @@ const MAPS: [&str; 8] = [
 ];
 
 /// Numbers and switches that say nothing when they are zero or off: the real server cannot tell that from saying nothing.
-const ZEROS: [&str; 14] = [
+const ZEROS: [&str; 15] = [
+    "generation",
     "healthCheckNodePort",
     "hostIPC",
     "hostNetwork",

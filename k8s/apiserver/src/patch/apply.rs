@@ -16,6 +16,21 @@ const NOT_APPLIED: [&str; 5] = [
     "generation",
 ];
 
+/// Structs that go as a whole when nobody speaks of them any more: what defaults have put into them makes no sense alone.
+const WHOLE: [&str; 11] = [
+    "exec",
+    "grpc",
+    "httpGet",
+    "lifecycle",
+    "livenessProbe",
+    "postStart",
+    "preStop",
+    "readinessProbe",
+    "sleep",
+    "startupProbe",
+    "tcpSocket",
+];
+
 /// A field and the manager who holds it against the apply.
 type Conflict = (String, String);
 
@@ -57,7 +72,7 @@ pub fn onto(live: Option<&Value>, apply: &Apply, now: &str) -> Result<Value, Vec
     }
     merge("", &mut next, &body);
     for other in &mut others {
-        disown("", &mut other["fieldsV1"], &before, &body);
+        disown("", &mut other["fieldsV1"], &before, &body, Lacking::Unsaid);
     }
     others.retain(|other| !fields::is_empty(&other["fieldsV1"]));
     // What a manager has always said keeps its date, so that saying it again changes nothing.
@@ -186,7 +201,7 @@ fn prune_field(map: &mut Map<String, Value>, name: &str, below: &Value, kept: &[
         Value::Array(list) => list.is_empty(),
         _ => false,
     };
-    if kept.is_empty() && (is_leaf || is_empty) {
+    if kept.is_empty() && (is_leaf || is_empty || WHOLE.contains(&name)) {
         map.shift_remove(name);
     }
 }
@@ -259,25 +274,52 @@ fn merge_item(field: &str, target: &mut Vec<Value>, new: &Value) {
     }
 }
 
-/// Takes from another manager's set the fields that the apply has changed.
-fn disown(field: &str, set: &mut Value, live: &Value, new: &Value) {
+/// What it means that a changed object lacks a field.
+#[derive(Clone, Copy, PartialEq)]
+enum Lacking {
+    /// Nothing: the object is only what one manager says.
+    Unsaid,
+    /// The field is gone: the object is whole.
+    Gone,
+}
+
+/// Takes every field that differs between the two states of an object from the managers who applied it. Whoever changed it by other
+/// means has it now: a later apply that does not name it leaves it alone.
+pub fn release_changed(before: &Value, after: &mut Value) {
+    let Some(Value::Array(mut entries)) = after["metadata"].get("managedFields").cloned() else {
+        return;
+    };
+    for entry in &mut entries {
+        disown("", &mut entry["fieldsV1"], before, after, Lacking::Gone);
+    }
+    entries.retain(|entry| !fields::is_empty(&entry["fieldsV1"]));
+    after["metadata"]["managedFields"] = json!(entries);
+}
+
+/// Takes from a manager's set the fields that `new` has changed.
+fn disown(field: &str, set: &mut Value, live: &Value, new: &Value, lacking: Lacking) {
     let Some(paths) = set.as_object_mut() else {
         return;
     };
-    let all: Vec<String> = paths.keys().cloned().collect();
+    let all: Vec<String> = paths.keys().filter(|path| *path != ".").cloned().collect();
     for path in all {
-        let (name, live, new) = match path.strip_prefix("f:") {
-            Some(name) => (name, live.get(name), new.get(name)),
-            None => ("", item(live, field, &path), item(new, field, &path)),
+        let (name, live, new) = match path.split_once(':') {
+            Some(("f", name)) => (name, live.get(name), new.get(name)),
+            Some(("k", _)) => ("", item(live, field, &path), item(new, field, &path)),
+            _ => ("", fields::member(live, &path), fields::member(new, &path)),
         };
-        let Some(new) = new else { continue };
+        if new.is_none() && (lacking == Lacking::Unsaid || live.is_none()) {
+            continue;
+        }
         let below = &mut paths[&path];
-        if !fields::is_leaf(below) {
-            disown(name, below, live.unwrap_or(&Value::Null), new);
-            if fields::is_empty(below) {
-                paths.shift_remove(&path);
+        let is_changed = match (fields::is_leaf(below), live, new) {
+            (false, live, Some(new)) => {
+                disown(name, below, live.unwrap_or(&Value::Null), new, lacking);
+                fields::is_empty(below)
             }
-        } else if live != Some(new) && path != "." {
+            (_, live, new) => live != new,
+        };
+        if is_changed {
             paths.shift_remove(&path);
         }
     }
@@ -406,6 +448,30 @@ mod tests {
         );
         let next = apply(Some(&next), "a", false, json!({})).unwrap();
         assert_eq!(next["spec"]["replicas"], 2);
+    }
+
+    #[test]
+    fn a_field_changed_by_other_means_is_not_the_manager_s_any_more() {
+        let live = apply(None, "a", false, json!({"replicas": 2, "paused": true})).unwrap();
+        let mut scaled = live.clone();
+        scaled["spec"]["replicas"] = json!(5);
+        release_changed(&live, &mut scaled);
+        let next = apply(Some(&scaled), "a", false, json!({})).unwrap();
+        assert_eq!(next["spec"], json!({"replicas": 5}));
+    }
+
+    #[test]
+    fn a_probe_goes_with_what_defaults_put_into_it() {
+        let probe = json!({"httpGet": {"port": 80}});
+        let with = containers(json!([{"name": "c", "livenessProbe": probe}]));
+        let mut live = apply(None, "a", false, with).unwrap();
+        live["spec"]["template"]["spec"]["containers"][0]["livenessProbe"]["periodSeconds"] =
+            json!(10);
+        let next = apply(Some(&live), "a", false, containers(json!([{"name": "c"}]))).unwrap();
+        assert_eq!(
+            next["spec"]["template"]["spec"]["containers"],
+            json!([{"name": "c"}])
+        );
     }
 
     #[test]

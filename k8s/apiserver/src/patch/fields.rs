@@ -75,6 +75,12 @@ pub fn item<'a>(list: &'a Value, field: &str, path: &str) -> Option<&'a Value> {
         .find(|item| item_path(field, item).as_deref() == Some(path))
 }
 
+/// The member of a set that has this path.
+pub fn member<'a>(list: &'a Value, path: &str) -> Option<&'a Value> {
+    let wanted: Value = serde_json::from_str(path.strip_prefix("v:")?).ok()?;
+    list.as_array()?.iter().find(|member| **member == wanted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

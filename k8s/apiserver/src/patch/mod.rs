@@ -5,6 +5,8 @@ mod fields;
 mod keys;
 mod strategic;
 
+pub use apply::release_changed;
+
 use crate::{
     api::Call,
     refusal::{Fault, Problem, Refusal},
@@ -32,6 +34,9 @@ pub struct Apply {
     pub force: bool,
 }
 
+/// The type of a body for server-side apply. It is JSON; what else YAML has is not read.
+pub const APPLY: &str = "application/apply-patch+yaml";
+
 const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml";
 
 impl Patch {
@@ -42,7 +47,7 @@ impl Patch {
                 .map_err(|error| Refusal::bad_request(format!("error decoding patch: {error}"))),
             "application/merge-patch+json" => Ok(Patch::Merge(body)),
             "application/strategic-merge-patch+json" => Ok(Patch::Strategic(body)),
-            "application/apply-patch+yaml" => Apply::read(call, body).map(Patch::Apply),
+            APPLY => Apply::read(call, body).map(Patch::Apply),
             _ => Err(Refusal::unsupported_media_type(ACCEPTED)),
         }
     }
@@ -79,6 +84,7 @@ impl Apply {
         if !body["metadata"]["managedFields"].is_null() {
             return Err(Refusal::bad_request("metadata.managedFields must be nil"));
         }
+        drop_nulls(&mut body);
         call.kind.canonicalise(&mut body)?;
         if body["metadata"]["name"].is_null() {
             body["metadata"]["name"] = json!(call.name);
@@ -93,5 +99,17 @@ impl Apply {
     /// The object after the apply; a new one if there is none.
     pub fn onto(&self, live: Option<&Value>, now: &str) -> Result<Value, Refusal> {
         apply::onto(live, self, now).map_err(|conflicts| Refusal::owned_by_others(&conflicts))
+    }
+}
+
+/// A manager who says null says nothing.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, value| !value.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(list) => list.iter_mut().for_each(drop_nulls),
+        _ => {}
     }
 }

@@ -3,6 +3,8 @@
 mod door;
 mod objects;
 mod patches;
+mod refusals;
 mod streams;
 mod target;
 mod watches;
+mod wire;
