@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{ConfigMap, Node as NodeObject, Secret};
 use kube::api::PostParams;
 use kube::{Api, Client};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -53,7 +54,8 @@ pub struct Node {
     tasks: Arc<Mutex<JoinSet<()>>>,
 }
 
-/// Starts the node `node-1` of the cluster behind `client`. Must be called inside a tokio runtime.
+/// Starts the node `node-1` of the cluster behind `client`. Must be called inside a tokio runtime. With containers that are
+/// processes, it raises this process's limit of open files to what it may be: every proxied connection needs two.
 ///
 /// # Errors
 /// When its folder cannot be made.
@@ -65,6 +67,9 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
     let (maps_changed, maps) = watch::channel(0);
     let registry = Registry::default();
     let tier = config.runtime.tier();
+    if tier != Tier::Simulated {
+        raise_file_limit();
+    }
     let connections = CancellationToken::new();
     let proxy = Proxy {
         timing: config.proxy,
@@ -97,6 +102,14 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
         connections,
         tasks: Arc::new(Mutex::new(tasks)),
     })
+}
+
+fn raise_file_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
 }
 
 impl Node {
