@@ -4,8 +4,9 @@ use super::{
     Apply,
     fields::{self, item, item_path},
     keys::{identity, is_atomic, merge_key},
+    prune::prune,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Metadata that an applied body may carry and that is never applied.
 const NOT_APPLIED: [&str; 5] = [
@@ -14,21 +15,6 @@ const NOT_APPLIED: [&str; 5] = [
     "uid",
     "creationTimestamp",
     "generation",
-];
-
-/// Structs that go as a whole when nobody speaks of them any more: what defaults have put into them makes no sense alone.
-const WHOLE: [&str; 11] = [
-    "exec",
-    "grpc",
-    "httpGet",
-    "lifecycle",
-    "livenessProbe",
-    "postStart",
-    "preStop",
-    "readinessProbe",
-    "sleep",
-    "startupProbe",
-    "tcpSocket",
 ];
 
 /// A field and the manager who holds it against the apply.
@@ -165,57 +151,6 @@ fn shown(list: &str, item: &Value) -> String {
         .map(|(field, value)| format!("{field}={value}"))
         .collect();
     parts.join(",")
-}
-
-/// Removes from `live` what `old` names and none of `kept` does.
-fn prune(field: &str, live: &mut Value, old: &Value, kept: &[&Value]) {
-    for (path, below) in old.as_object().into_iter().flatten() {
-        let kept: Vec<&Value> = kept.iter().filter_map(|set| set.get(path)).collect();
-        match (path.split_once(':'), live.as_object_mut().is_some()) {
-            (Some(("f", name)), true) => {
-                if let Some(map) = live.as_object_mut() {
-                    prune_field(map, name, below, &kept);
-                }
-            }
-            (Some(("v", text)), _) if kept.is_empty() => {
-                let gone: Option<Value> = serde_json::from_str(text).ok();
-                let members = live.as_array_mut().into_iter();
-                members.for_each(|list| list.retain(|member| Some(member) != gone.as_ref()));
-            }
-            (Some(("k", _)), _) => prune_item(field, live, path, below, &kept),
-            _ => {}
-        }
-    }
-}
-
-fn prune_field(map: &mut Map<String, Value>, name: &str, below: &Value, kept: &[&Value]) {
-    let Some(value) = map.get_mut(name) else {
-        return;
-    };
-    let is_leaf = fields::is_leaf(below);
-    if !is_leaf {
-        prune(name, value, below, kept);
-    }
-    let is_empty = match value {
-        Value::Object(map) => map.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
-    };
-    if kept.is_empty() && (is_leaf || is_empty || WHOLE.contains(&name)) {
-        map.shift_remove(name);
-    }
-}
-
-fn prune_item(field: &str, live: &mut Value, path: &str, below: &Value, kept: &[&Value]) {
-    let Some(list) = live.as_array_mut() else {
-        return;
-    };
-    let is_it = |item: &Value| item_path(field, item).as_deref() == Some(path);
-    if kept.is_empty() {
-        list.retain(|item| !is_it(item));
-    } else if let Some(item) = list.iter_mut().find(|item| is_it(item)) {
-        prune("", item, below, kept);
-    }
 }
 
 fn merge(field: &str, live: &mut Value, new: &Value) {

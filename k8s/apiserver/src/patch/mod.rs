@@ -3,6 +3,7 @@
 mod apply;
 mod fields;
 mod keys;
+mod prune;
 mod strategic;
 
 pub use apply::release_changed;

@@ -2,6 +2,7 @@
 
 mod names;
 mod pods;
+mod probes;
 mod services;
 mod workloads;
 
