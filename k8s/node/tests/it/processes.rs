@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use apiserver::{ExecError, ExecIo, Streams};
+use k8s_openapi::api::core::v1::Event;
 use node::ShimCommand;
 use node::runtime::{Tier, detect};
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ fn processes_with(word: &str) -> Vec<String> {
 async fn box_1_tmp_is_the_containers_own_and_new_after_a_restart_while_an_empty_dir_stays() {
     let Some(runtime) = sandboxed() else { return };
     let cluster = Cluster::of_processes(runtime);
-    let script = "ls -A /tmp /keep; touch /tmp/seen /keep/seen; sleep 0.7; exit 1";
+    let script = "ls -A /tmp /keep; touch /tmp/seen /keep/seen; echo done; sleep 0.7; exit 1";
     let mut pod = shell(script);
     pod[0]["volumeMounts"] = json!([{"name": "keep", "mountPath": "/keep"}]);
     cluster
@@ -51,9 +52,12 @@ async fn box_1_tmp_is_the_containers_own_and_new_after_a_restart_while_an_empty_
         .until("one", |pod| restarts(pod) == 1 && is_running(pod))
         .await;
     assert_eq!(cluster.sh("two", "ls -A /tmp").await, "");
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(cluster.log("one", true), ["/keep:", "", "/tmp:"]);
-    assert_eq!(cluster.log("one", false), ["/keep:", "seen", "", "/tmp:"]);
+    cluster.until_says("one", "done").await;
+    assert_eq!(cluster.log("one", true), ["/keep:", "", "/tmp:", "done"]);
+    assert_eq!(
+        cluster.log("one", false),
+        ["/keep:", "seen", "", "/tmp:", "done"]
+    );
     assert!(!std::path::Path::new("/keep").exists());
 }
 
@@ -61,15 +65,22 @@ async fn box_1_tmp_is_the_containers_own_and_new_after_a_restart_while_an_empty_
 async fn box_2_and_rst_9_a_shell_without_a_trap_lives_its_whole_grace_and_one_with_a_trap_obeys() {
     for runtime in tiers() {
         let cluster = Cluster::of_processes(runtime);
-        running(&cluster, "deaf", "sleep 61277 & sleep 61278", grace(3)).await;
+        running(
+            &cluster,
+            "deaf",
+            "sleep 61277 & echo up; sleep 61278",
+            grace(3),
+        )
+        .await;
         running(
             &cluster,
             "polite",
-            "trap 'exit 7' TERM; sleep 61279 & wait",
+            "trap 'exit 7' TERM; sleep 61279 & echo up; wait",
             grace(30),
         )
         .await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        cluster.until_says("deaf", "up").await;
+        cluster.until_says("polite", "up").await;
         let began = Instant::now();
         cluster.delete("deaf", None).await;
         cluster.delete("polite", None).await;
@@ -129,11 +140,11 @@ async fn box_3_exec_sees_the_containers_world_and_a_missing_program_is_told_apar
         running(
             &cluster,
             "pod-a",
-            "echo up > /tmp/box-3; sleep 100",
+            "echo up > /tmp/box-3; echo up; sleep 100",
             json!({}),
         )
         .await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        cluster.until_says("pod-a", "up").await;
         assert_eq!(
             cluster.exec("pod-a", &["cat", "/tmp/box-3"]).await,
             Ok((0, "up\n".into()))
@@ -189,23 +200,21 @@ async fn prb_7_and_9_exec_probes_count_exit_codes_and_time() {
             .pod("missing", probed(json!(["/does/not/exist"])), json!({}))
             .await;
         cluster.until("well", is_ready).await;
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        let mut messages: Vec<String> = cluster
-            .events("Unhealthy")
-            .await
-            .into_iter()
-            .filter_map(|event| event.message)
-            .collect();
-        messages.sort();
-        messages.dedup();
-        assert_eq!(
-            messages,
-            [
-                "Readiness probe errored and resulted in unknown state: exec: \"/does/not/exist\": stat /does/not/exist: no such file or directory",
-                "Readiness probe failed: command timed out: \"sleep 5\" timed out after 1s",
-                "Readiness probe failed: no\n",
-            ]
-        );
+        let expected = [
+            "Readiness probe errored and resulted in unknown state: exec: \"/does/not/exist\": stat /does/not/exist: no such file or directory",
+            "Readiness probe failed: command timed out: \"sleep 5\" timed out after 1s",
+            "Readiness probe failed: no\n",
+        ];
+        eventually("all have failed more than once", async || {
+            let told = cluster.events("Unhealthy").await;
+            expected.iter().all(|message| {
+                let same = |event: &&Event| event.message.as_deref() == Some(message);
+                told.iter()
+                    .find(same)
+                    .is_some_and(|event| event.count > Some(1))
+            })
+        })
+        .await;
         for name in ["ill", "slow", "missing"] {
             assert!(
                 !is_ready(&cluster.pods().get(name).await.unwrap()),
@@ -275,16 +284,11 @@ async fn box_5_nothing_outlives_a_harness_that_was_killed() {
         )
         .unwrap();
         let word = format!("sleep {seconds}");
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while processes_with(&word)
-            .iter()
-            .filter(|line| line.starts_with("sleep"))
-            .count()
-            < 3
-        {
-            assert!(Instant::now() < deadline, "{:?}", processes_with(&word));
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually("three sleep", async || {
+            let all = processes_with(&word);
+            all.iter().filter(|line| line.starts_with("sleep")).count() == 3
+        })
+        .await;
         harness.kill().unwrap();
         harness.wait().unwrap();
         let deadline = Instant::now() + Duration::from_secs(1);

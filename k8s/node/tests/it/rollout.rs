@@ -57,31 +57,26 @@ async fn net_3_a_rolling_update_with_readiness_and_a_pre_stop_delay_loses_no_req
         cluster.create::<Deployment>(room("one")).await;
         until_rolled_out(&cluster).await;
         println!("{}: ready after {:?}", cluster.node.tier(), began.elapsed());
-        // The first endpoints are programmed a moment after they are known.
-        tokio::time::sleep(Duration::from_millis(500)).await;
         let load = json!([{"name": "c", "image": "test-pod", "args": ["load", "room:8080"]}]);
         cluster.pod("load", load, json!({})).await;
         cluster.until("load", is_running).await;
+        cluster.until_says("load", "one").await;
         let api: Api<Deployment> = Api::default_namespaced(cluster.client.clone());
         api.patch("room", &PatchParams::default(), &Patch::Merge(room("two")))
             .await
             .unwrap();
         until_rolled_out(&cluster).await;
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while cluster
-            .log("load", false)
-            .iter()
-            .rev()
-            .take(50)
-            .any(|line| line != "two")
-        {
-            assert!(Instant::now() < deadline);
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        eventually("only the new version answers", async || {
+            let lines = cluster.log("load", false);
+            lines.iter().rev().take(50).all(|line| line == "two")
+        })
+        .await;
+        // Before the first answer the Service had no endpoints yet.
         let lines = cluster.log("load", false);
+        let lines: Vec<_> = lines.iter().skip_while(|line| *line != "one").collect();
         let failed: Vec<_> = lines
             .iter()
-            .filter(|line| *line != "one" && *line != "two")
+            .filter(|line| !["one", "two"].contains(&line.as_str()))
             .collect();
         assert!(
             failed.is_empty() && lines.len() > 100,

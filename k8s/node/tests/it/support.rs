@@ -194,6 +194,14 @@ impl Cluster {
             .collect()
     }
 
+    /// Waits for a line in the log of the pod's first container.
+    pub async fn until_says(&self, pod: &str, line: &str) {
+        eventually(&format!("{pod} says {line}"), async || {
+            self.log(pod, false).iter().any(|said| said == line)
+        })
+        .await;
+    }
+
     /// The text of a container's log, complete or not.
     pub fn log(&self, pod: &str, previous: bool) -> Vec<String> {
         let file = self.node.log_file("default", pod, None, previous).unwrap();
@@ -201,6 +209,15 @@ impl Cluster {
         text.lines()
             .map(|line| line.splitn(4, ' ').nth(3).unwrap().to_owned())
             .collect()
+    }
+}
+
+/// Looks again and again, for ten seconds at most, until it is so.
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
