@@ -187,7 +187,8 @@ impl Api {
     }
 }
 
-fn key_of(kind: &'static Kind, object: &Value) -> Key {
+/// Names an object of this kind.
+pub fn key_of(kind: &'static Kind, object: &Value) -> Key {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or("");
     Key::new(kind.plural, text("namespace"), text("name"))
 }

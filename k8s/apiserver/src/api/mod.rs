@@ -3,6 +3,7 @@
 mod addresses;
 mod call;
 mod delete;
+mod events;
 mod read;
 mod scale;
 mod watch;

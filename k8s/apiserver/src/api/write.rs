@@ -38,6 +38,9 @@ impl Api {
             .unwrap_or("")
             .to_string();
         let key = Key::new(call.kind.plural, &call.namespace, &name);
+        if call.kind.kind == "Event" {
+            self.forget_old_events();
+        }
         let (object, ()) = self.store.update(&key, |current, objects| {
             check_namespace(call, &name, objects)?;
             let object = self.completed(call, object, None, objects)?;

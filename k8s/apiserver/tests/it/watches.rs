@@ -155,3 +155,25 @@ async fn a_watcher_follows_a_namespace_for_an_hour() {
     assert!(matches!(event, watcher::Event::Apply(map) if map.name_any() == "late"));
     later.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_news_for_an_hour() {
+    let Some(target) = embedded_only("an hour of virtual time").await else {
+        return;
+    };
+    let event =
+        |name: &str| json!({"metadata": {"name": name}, "involvedObject": {}, "reason": "Tested"});
+    target.create("events", event("old")).await;
+    tokio::time::sleep(Duration::from_secs(3500)).await;
+    target.create("events", event("recent")).await;
+    assert_eq!(target.get("events/old").await.code, 200);
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    target.create("events", event("new")).await;
+    assert_eq!(
+        (
+            target.get("events/old").await.code,
+            target.get("events/recent").await.code
+        ),
+        (404, 200)
+    );
+}
