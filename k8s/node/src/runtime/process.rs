@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apiserver::{ExecError, ExecIo};
 use futures::future::BoxFuture;
@@ -15,6 +16,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::exec::{self, ExecIn};
 use super::log::pump;
@@ -22,6 +24,9 @@ use super::sockets;
 use super::{Container, ContainerSpec, Exit, LogStream, Runtime, StartError, Stop, Tier, Usage};
 use crate::probes::{Attempt, Check, ProbeKind, attempt};
 use crate::shim::{Order, Sandbox, processes};
+
+/// A start takes milliseconds; one that hangs, on a dead network mount for example, must not hold up its pod for ever.
+const START_MAX: Duration = Duration::from_secs(30);
 
 /// How to start the shim: a program that calls [`shim::main`](crate::shim::main) with what follows `args`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,8 +192,8 @@ async fn spawn(
         say,
         output,
     };
-    let first = keeper.hear.next_line().await?.unwrap_or_default();
-    Ok((keeper, first))
+    let first = timeout(START_MAX, keeper.hear.next_line()).await??;
+    Ok((keeper, first.unwrap_or_default()))
 }
 
 impl Keeper {

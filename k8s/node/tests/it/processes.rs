@@ -25,6 +25,11 @@ async fn running(cluster: &Cluster, name: &str, script: &str, spec: Value) {
     cluster.until(name, is_running).await;
 }
 
+/// A number that no other run of these tests uses, to know own processes and files by.
+fn mark(number: u32) -> u32 {
+    std::process::id() * 10 + number
+}
+
 /// Command lines of all processes that hold this word.
 fn processes_with(word: &str) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
@@ -65,17 +70,13 @@ async fn box_1_tmp_is_the_containers_own_and_new_after_a_restart_while_an_empty_
 async fn box_2_and_rst_9_a_shell_without_a_trap_lives_its_whole_grace_and_one_with_a_trap_obeys() {
     for runtime in tiers() {
         let cluster = Cluster::of_processes(runtime);
-        running(
-            &cluster,
-            "deaf",
-            "sleep 61277 & echo up; sleep 61278",
-            grace(3),
-        )
-        .await;
+        let mark = mark(0);
+        let deaf = format!("sleep {mark} & echo up; sleep {mark}");
+        running(&cluster, "deaf", &deaf, grace(3)).await;
         running(
             &cluster,
             "polite",
-            "trap 'exit 7' TERM; sleep 61279 & echo up; wait",
+            "trap 'exit 7' TERM; sleep 100 & echo up; wait",
             grace(30),
         )
         .await;
@@ -98,7 +99,7 @@ async fn box_2_and_rst_9_a_shell_without_a_trap_lives_its_whole_grace_and_one_wi
         );
         assert_eq!(exit_code(&pod), Some(137));
         cluster.until_gone("deaf").await;
-        assert_eq!(processes_with("sleep 6127"), [] as [&str; 0]);
+        assert_eq!(processes_with(&format!("sleep {mark}")), [] as [&str; 0]);
     }
 }
 
@@ -137,16 +138,17 @@ async fn box_3_exec_sees_the_containers_world_and_a_missing_program_is_told_apar
     for runtime in tiers() {
         let tier = runtime.tier();
         let cluster = Cluster::of_processes(runtime);
+        let file = format!("/tmp/node-test-{}", mark(3));
         running(
             &cluster,
             "pod-a",
-            "echo up > /tmp/box-3; echo up; sleep 100",
+            &format!("echo up > {file}; echo up; sleep 100"),
             json!({}),
         )
         .await;
         cluster.until_says("pod-a", "up").await;
         assert_eq!(
-            cluster.exec("pod-a", &["cat", "/tmp/box-3"]).await,
+            cluster.exec("pod-a", &["cat", &file]).await,
             Ok((0, "up\n".into()))
         );
         assert_eq!(
@@ -167,9 +169,9 @@ async fn box_3_exec_sees_the_containers_world_and_a_missing_program_is_told_apar
         );
         if tier == Tier::Sandboxed {
             assert_eq!(cluster.sh("pod-a", "hostname").await, "pod-a\n");
-            assert!(!std::path::Path::new("/tmp/box-3").exists());
+            assert!(!std::path::Path::new(&file).exists());
         } else {
-            std::fs::remove_file("/tmp/box-3").unwrap();
+            std::fs::remove_file(&file).unwrap();
         }
     }
 }
@@ -263,7 +265,7 @@ async fn box_5_nothing_outlives_a_harness_that_was_killed() {
     tiers_to_try.extend(sandboxed().map(|_| "sandboxed"));
     for tier in tiers_to_try {
         let folder = tempfile::tempdir().unwrap();
-        let seconds = if tier == "plain" { "61377" } else { "61378" };
+        let seconds = mark(if tier == "plain" { 1 } else { 2 });
         let script = format!("setsid sleep {seconds} & (sleep {seconds} &) ; sleep {seconds}");
         let mut harness = Command::new(test_pod())
             .args([
@@ -373,8 +375,9 @@ fn box_10_without_a_working_shim_the_tier_is_plain() {
 async fn a_failed_post_start_hook_ends_the_container_and_hooks_run_inside_it() {
     for runtime in tiers() {
         let cluster = Cluster::of_processes(runtime);
+        let file = format!("/tmp/node-test-{}", mark(4));
         let mut pod = shell("trap 'cat $HOOKED; exit 4' TERM; sleep 100 & wait");
-        pod[0]["env"] = json!([{"name": "HOOKED", "value": "/tmp/node-test-hooked"}]);
+        pod[0]["env"] = json!([{"name": "HOOKED", "value": file}]);
         pod[0]["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", "echo stopped > $HOOKED"]}},
             "postStart": {"exec": {"command": ["sh", "-c", "sleep 0.2; exit 1"]}}});
         cluster.pod("room", pod, grace(3)).await;
@@ -387,6 +390,6 @@ async fn a_failed_post_start_hook_ends_the_container_and_hooks_run_inside_it() {
             Some("PostStartHook failed: command exited with 1: ")
         );
         cluster.node.shutdown().await;
-        let _ = std::fs::remove_file("/tmp/node-test-hooked");
+        let _ = std::fs::remove_file(&file);
     }
 }
