@@ -64,15 +64,23 @@ pub struct Embedded {
 /// # Errors
 /// See [`Error`]; nothing is left running.
 pub async fn start(options: Options) -> Result<Embedded, Error> {
-    let folder = |source| Error::Folder { dir: options.dir.clone(), source };
+    let folder = |source| Error::Folder {
+        dir: options.dir.clone(),
+        source,
+    };
     std::fs::create_dir_all(&options.dir).map_err(folder)?;
     let block = AddressBlock::claim().map_err(Error::Addresses)?;
     let clock = Clock::new();
-    let api = ApiServer::new(Config { clock, service_prefix: block.service_prefix() });
+    let api = ApiServer::new(Config {
+        clock,
+        service_prefix: block.service_prefix(),
+    });
     let door = api.listen().await.map_err(Error::Listen)?;
     let kubeconfig = options.dir.join("kubeconfig");
     write_private(&kubeconfig, &door.kubeconfig()).map_err(folder)?;
-    let tier = options.tier.unwrap_or_else(|| runtime::detect(&options.shim));
+    let tier = options
+        .tier
+        .unwrap_or_else(|| runtime::detect(&options.shim));
     let runtime: Arc<dyn Runtime> = match tier {
         Tier::Sandboxed => Arc::new(Sandboxed::new(options.shim)),
         Tier::Plain => Arc::new(Plain::new(options.shim)),
@@ -89,7 +97,14 @@ pub async fn start(options: Options) -> Result<Embedded, Error> {
     let controllers = controllers::start(api.client("default"), clock);
     let node = node::start(api.client("default"), config).map_err(folder)?;
     api.set_streams(Arc::new(node.clone()));
-    Ok(Embedded { api, node, tier, kubeconfig, _door: door, _controllers: controllers })
+    Ok(Embedded {
+        api,
+        node,
+        tier,
+        kubeconfig,
+        _door: door,
+        _controllers: controllers,
+    })
 }
 
 impl Embedded {
@@ -118,6 +133,11 @@ impl Embedded {
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = options
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())
 }

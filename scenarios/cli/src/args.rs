@@ -135,7 +135,10 @@ impl Variant {
         let profile = format!(" --profile {}", self.profile().word());
         let mutant = self.mutant().map(|m| format!(" --mutant {}", m.word()));
         let seed = self.seed.map(|s| format!(" --seed {s}"));
-        [Some(profile), mutant, seed].into_iter().flatten().collect()
+        [Some(profile), mutant, seed]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 

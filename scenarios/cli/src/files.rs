@@ -16,7 +16,9 @@ pub fn is_terminal() -> bool {
 
 /// Now, RFC 3339 in UTC, to the second.
 pub fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
 }
 
 /// The page of a run.
@@ -38,7 +40,8 @@ pub fn read_command(run: &Path) -> Option<String> {
 /// Writes the page and what machines read.
 pub fn write(run: &Path, report: &Report) -> anyhow::Result<()> {
     let write = |name: &str, text: String| {
-        std::fs::write(run.join(name), text).with_context(|| format!("writing {name} in {}", run.display()))
+        std::fs::write(run.join(name), text)
+            .with_context(|| format!("writing {name} in {}", run.display()))
     };
     write("report.html", render::html(report))?;
     write("junit.xml", render::junit(std::slice::from_ref(report)))?;

@@ -8,7 +8,8 @@ const BROKER_MANIFEST: &str = "kafka.yaml";
 /// Leaves the broker out and points every ConfigMap that names one to this address. The topic gets the run's name: what
 /// earlier runs left in it would be delivered to this one.
 pub fn on_real_kafka(plan: &mut Plan, address: &str, run: &str) {
-    plan.manifests.retain(|m| !m.file.ends_with(BROKER_MANIFEST));
+    plan.manifests
+        .retain(|m| !m.file.ends_with(BROKER_MANIFEST));
     for object in plan.manifests.iter_mut().flat_map(|m| &mut m.objects) {
         if object["kind"] == "ConfigMap" && object["data"]["KAFKA_BROKERS"].is_string() {
             let topic = object["data"]["KAFKA_TOPIC"].as_str().unwrap_or("events");
@@ -24,15 +25,27 @@ pub fn with_image(plan: &mut Plan, named: &str, known: &str) {
     if named == known {
         return;
     }
-    let faults = plan.steps.iter_mut().filter_map(|step| match &mut step.action {
-        model::Action::Fault { fault } => match &mut fault.kind {
-            model::FaultKind::Rollout { manifest, .. } => Some(manifest),
+    let faults = plan
+        .steps
+        .iter_mut()
+        .filter_map(|step| match &mut step.action {
+            model::Action::Fault { fault } => match &mut fault.kind {
+                model::FaultKind::Rollout { manifest, .. } => Some(manifest),
+                _ => None,
+            },
             _ => None,
-        },
-        _ => None,
-    });
-    for object in plan.manifests.iter_mut().chain(faults).flat_map(|m| &mut m.objects) {
-        replace_image(&mut object["spec"]["template"]["spec"]["containers"], named, known);
+        });
+    for object in plan
+        .manifests
+        .iter_mut()
+        .chain(faults)
+        .flat_map(|m| &mut m.objects)
+    {
+        replace_image(
+            &mut object["spec"]["template"]["spec"]["containers"],
+            named,
+            known,
+        );
     }
 }
 

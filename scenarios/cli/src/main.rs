@@ -26,7 +26,11 @@ fn main() -> process::ExitCode {
         Err(e) => {
             let _ = e.print();
             let is_help = !e.use_stderr();
-            return if is_help { process::ExitCode::SUCCESS } else { ended(ExitCode::Usage) };
+            return if is_help {
+                process::ExitCode::SUCCESS
+            } else {
+                ended(ExitCode::Usage)
+            };
         }
     };
     match args.command {
@@ -41,14 +45,22 @@ fn main() -> process::ExitCode {
 fn harness(command: Command) -> process::ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("BROWNOUT_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime needs only threads and an epoll");
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime =
+        tokio::runtime::Runtime::new().expect("a runtime needs only threads and an epoll");
     let done = runtime.block_on(perform(command));
     // A watch or a log that is still open must not keep the process.
     runtime.shutdown_background();
     ended(done.unwrap_or_else(|error| {
         eprintln!("brownout: {error:#}");
-        if error.is::<select::Wrong>() { ExitCode::Usage } else { ExitCode::Internal }
+        if error.is::<select::Wrong>() {
+            ExitCode::Usage
+        } else {
+            ExitCode::Internal
+        }
     }))
 }
 

@@ -37,37 +37,62 @@ pub async fn ready(wanted: &args::Scenarios, dir: &Path) -> anyhow::Result<Ready
         args::Cluster::Embedded => {
             let embedded = start_embedded(dir).await?;
             let cluster = Cluster::new(embedded.client());
-            Ok(Ready { cluster, place: Place::Embedded, kind: "embedded", embedded: Some(embedded) })
+            Ok(Ready {
+                cluster,
+                place: Place::Embedded,
+                kind: "embedded",
+                embedded: Some(embedded),
+            })
         }
         args::Cluster::Kube => {
             let cluster = Cluster::connect(wanted.kubeconfig.as_deref(), wanted.context.as_deref())
                 .await
                 .context("a real cluster was asked for; --kubeconfig and --context choose one")?;
-            let place =
-                Place::Kube { kubeconfig: wanted.kubeconfig.clone(), context: wanted.context.clone() };
-            Ok(Ready { cluster, place, kind: "kube", embedded: None })
+            let place = Place::Kube {
+                kubeconfig: wanted.kubeconfig.clone(),
+                context: wanted.context.clone(),
+            };
+            Ok(Ready {
+                cluster,
+                place,
+                kind: "kube",
+                embedded: None,
+            })
         }
     }
 }
 
 async fn start_embedded(dir: &Path) -> anyhow::Result<Embedded> {
     let program = std::env::current_exe().context("finding this program")?;
-    let image = ImageEntry { program: program.clone(), ..ImageEntry::default() };
+    let image = ImageEntry {
+        program: program.clone(),
+        ..ImageEntry::default()
+    };
     let options = Options {
         dir: std::path::absolute(dir)?,
-        shim: ShimCommand { program, args: vec![SHIM.into()] },
+        shim: ShimCommand {
+            program,
+            args: vec![SHIM.into()],
+        },
         images: Images::new().with(IMAGE, image),
         tier: None,
     };
-    embedded::start(options).await.context("starting the embedded cluster")
+    embedded::start(options)
+        .await
+        .context("starting the embedded cluster")
 }
 
 /// `brownout cluster`: an embedded cluster until a signal comes.
 pub async fn keep_cluster(dir: &Path) -> anyhow::Result<ExitCode> {
     let cluster = start_embedded(dir).await?;
-    println!("An embedded cluster runs until Ctrl-C; pods are {}.", cluster.tier());
+    println!(
+        "An embedded cluster runs until Ctrl-C; pods are {}.",
+        cluster.tier()
+    );
     println!("export KUBECONFIG={}", cluster.kubeconfig().display());
-    println!("Image {IMAGE} is this program: kubectl apply -f k8s/manifests/kafka.yaml -f k8s/manifests/mybnb");
+    println!(
+        "Image {IMAGE} is this program: kubectl apply -f k8s/manifests/kafka.yaml -f k8s/manifests/mybnb"
+    );
     let stop = runner::Stop::default();
     crate::signals::stop_on_signals(stop.clone())?;
     stop.wait().await;

@@ -7,9 +7,17 @@ use std::path::{Path, PathBuf};
 /// `brownout report`: judges a recorded run again.
 pub fn report_again(run: &Path, junit: Option<&Path>) -> anyhow::Result<ExitCode> {
     let arms = arms_of(run)?;
-    let recorded = arms.iter().map(|dir| read(dir)).collect::<anyhow::Result<Vec<_>>>()?;
+    let recorded = arms
+        .iter()
+        .map(|dir| read(dir))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let reproduce = files::read_command(run).unwrap_or_default();
-    let report = checks::report(recorded, &reproduce, env!("CARGO_PKG_VERSION"), &files::now());
+    let report = checks::report(
+        recorded,
+        &reproduce,
+        env!("CARGO_PKG_VERSION"),
+        &files::now(),
+    );
     files::write(run, &report)?;
     if let Some(junit) = junit {
         std::fs::write(junit, render::junit(std::slice::from_ref(&report)))?;
@@ -23,22 +31,35 @@ pub fn report_again(run: &Path, junit: Option<&Path>) -> anyhow::Result<ExitCode
 fn arms_of(run: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let has_plan = |dir: &PathBuf| dir.join(runner::PLAN_FILE).is_file();
     let entries = std::fs::read_dir(run).map_err(|e| Wrong(format!("{}: {e}", run.display())))?;
-    let mut arms: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(has_plan).collect();
-    let began = |dir: &PathBuf| std::fs::metadata(dir.join(runner::PLAN_FILE)).and_then(|m| m.modified()).ok();
+    let mut arms: Vec<PathBuf> = entries
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(has_plan)
+        .collect();
+    let began = |dir: &PathBuf| {
+        std::fs::metadata(dir.join(runner::PLAN_FILE))
+            .and_then(|m| m.modified())
+            .ok()
+    };
     arms.sort_by_key(began);
     if has_plan(&run.to_path_buf()) {
         arms.insert(0, run.into());
     }
     if arms.is_empty() {
-        return Err(Wrong(format!("{}: no run is recorded here; name a folder below runs/", run.display())).into());
+        return Err(Wrong(format!(
+            "{}: no run is recorded here; name a folder below runs/",
+            run.display()
+        ))
+        .into());
     }
     Ok(arms)
 }
 
 fn read(dir: &Path) -> anyhow::Result<(Plan, Timeline)> {
     let plan = dir.join(runner::PLAN_FILE);
-    let text = std::fs::read_to_string(&plan).with_context(|| format!("reading {}", plan.display()))?;
-    let plan = serde_json::from_str(&text).map_err(|e| Wrong(format!("{}: {e}", plan.display())))?;
+    let text =
+        std::fs::read_to_string(&plan).with_context(|| format!("reading {}", plan.display()))?;
+    let plan =
+        serde_json::from_str(&text).map_err(|e| Wrong(format!("{}: {e}", plan.display())))?;
     let timeline = dir.join(runner::TIMELINE_FILE);
     let text = std::fs::read_to_string(&timeline).unwrap_or_default();
     let timeline =
@@ -48,7 +69,9 @@ fn read(dir: &Path) -> anyhow::Result<(Plan, Timeline)> {
 
 /// `brownout recover`
 pub async fn recover(runs: &Path) -> anyhow::Result<ExitCode> {
-    let recovered = runner::recover(runs).await.with_context(|| format!("looking through {}", runs.display()))?;
+    let recovered = runner::recover(runs)
+        .await
+        .with_context(|| format!("looking through {}", runs.display()))?;
     if recovered.is_empty() {
         println!("Nothing was left behind by the runs in {}.", runs.display());
     }

@@ -36,7 +36,8 @@ pub async fn run(wanted: args::Scenarios) -> anyhow::Result<ExitCode> {
         }
     }
     if let Some(junit) = &wanted.junit {
-        std::fs::write(junit, render::junit(&reports)).with_context(|| format!("writing {}", junit.display()))?;
+        std::fs::write(junit, render::junit(&reports))
+            .with_context(|| format!("writing {}", junit.display()))?;
     }
     summarise(&reports, began);
     Ok(ExitCode::foremost(reports.iter().map(files::exit_of)))
@@ -50,7 +51,9 @@ async fn scenario(
 ) -> anyhow::Result<Report> {
     let name = selected.scenario.name();
     let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    let run = wanted.runs.join(format!("{time}-{}", name.replace('/', "-")));
+    let run = wanted
+        .runs
+        .join(format!("{time}-{}", name.replace('/', "-")));
     let command = command(name, wanted);
     files::begin(&run, &command)?;
     let mut recorded = vec![];
@@ -102,22 +105,35 @@ async fn arm(
 /// Five hexadecimal digits that the namespaces of two runs on one cluster hardly share.
 fn suffix() -> String {
     let now = jiff::Timestamp::now().as_microsecond();
-    format!("{:05x}", (now ^ i64::from(std::process::id()) << 7) & 0xf_ffff)
+    format!(
+        "{:05x}",
+        (now ^ i64::from(std::process::id()) << 7) & 0xf_ffff
+    )
 }
 
 /// What is typed to run one scenario again as it ran.
 fn command(name: &str, wanted: &args::Scenarios) -> String {
-    let file = wanted.names.iter().find(|n| n.ends_with(".yaml") || n.ends_with(".yml"));
+    let file = wanted
+        .names
+        .iter()
+        .find(|n| n.ends_with(".yaml") || n.ends_with(".yml"));
     let name = file.map_or(name, String::as_str);
     let place = match wanted.cluster {
         Cluster::Embedded => String::new(),
         Cluster::Kube => {
             let context = wanted.context.as_ref().map(|c| format!(" --context {c}"));
             let kafka = wanted.kafka.as_ref().map(|k| format!(" --kafka {k}"));
-            format!(" --cluster kube{}{}", context.unwrap_or_default(), kafka.unwrap_or_default())
+            format!(
+                " --cluster kube{}{}",
+                context.unwrap_or_default(),
+                kafka.unwrap_or_default()
+            )
         }
     };
-    format!("cargo run scenarios {name}{}{place}", wanted.variant.words())
+    format!(
+        "cargo run scenarios {name}{}{place}",
+        wanted.variant.words()
+    )
 }
 
 fn summarise(reports: &[Report], began: Instant) {

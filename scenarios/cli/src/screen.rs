@@ -42,7 +42,10 @@ async fn redraw(progress: watch::Receiver<Progress>, mut done: watch::Receiver<b
         let line = fit(&line(&progress.borrow()), width());
         eprint!("\r\x1b[2K{line}");
         let _ = std::io::stderr().flush();
-        if tokio::time::timeout(REDRAW, done.wait_for(|d| *d)).await.is_ok() {
+        if tokio::time::timeout(REDRAW, done.wait_for(|d| *d))
+            .await
+            .is_ok()
+        {
             eprint!("\r\x1b[2K");
             return;
         }
@@ -74,7 +77,10 @@ async fn print(mut progress: watch::Receiver<Progress>, mut done: watch::Receive
 
 /// What makes a new line in a pipe: phase, steps and faults, not every request.
 fn event(progress: &Progress) -> String {
-    format!("{:?} {:?} {}", progress.phase, progress.running, progress.latest)
+    format!(
+        "{:?} {:?} {}",
+        progress.phase, progress.running, progress.latest
+    )
 }
 
 /// `mybnb/zero-downtime (with-probes)  Running  4.2 s  redeploy  250/s  0 errors  review 1/1  7.8 s left  next redeploy in 1.0 s`
@@ -87,10 +93,18 @@ fn line(progress: &Progress) -> String {
     }
     if progress.requests > 0 {
         parts.push(format!("{}/s", progress.rate()));
-        parts.push(format!("{} of {} failed", progress.errors, progress.requests));
+        parts.push(format!(
+            "{} of {} failed",
+            progress.errors, progress.requests
+        ));
     }
-    let not_ready = progress.ready.iter().filter(|(_, (ready, desired))| ready != desired);
-    let not_ready: Vec<_> = not_ready.map(|(name, (ready, desired))| format!("{name} {ready}/{desired}")).collect();
+    let not_ready = progress
+        .ready
+        .iter()
+        .filter(|(_, (ready, desired))| ready != desired);
+    let not_ready: Vec<_> = not_ready
+        .map(|(name, (ready, desired))| format!("{name} {ready}/{desired}"))
+        .collect();
     match (not_ready.is_empty(), progress.ready.len()) {
         (true, 0) => {}
         (true, count) => parts.push(format!("{count} ready")),
@@ -100,10 +114,16 @@ fn line(progress: &Progress) -> String {
         parts.push(progress.latest.clone());
     }
     if let Some(ends) = progress.load_ends {
-        parts.push(format!("{:.0} s left", ends.saturating_sub(progress.now).as_secs_f64()));
+        parts.push(format!(
+            "{:.0} s left",
+            ends.saturating_sub(progress.now).as_secs_f64()
+        ));
     }
     if let Some((next, at)) = &progress.next {
-        parts.push(format!("{next} in {:.1} s", at.saturating_sub(progress.now).as_secs_f64()));
+        parts.push(format!(
+            "{next} in {:.1} s",
+            at.saturating_sub(progress.now).as_secs_f64()
+        ));
     }
     parts.join("  ")
 }
@@ -114,7 +134,10 @@ fn fit(line: &str, width: usize) -> String {
 }
 
 fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(120)
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|c| c.parse().ok())
+        .unwrap_or(120)
 }
 
 #[cfg(test)]

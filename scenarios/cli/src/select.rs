@@ -46,7 +46,13 @@ impl Selected {
     pub fn plans(&self, variant: &Variant) -> Result<Vec<Plan>, Wrong> {
         let read = |path: &str| self.source.read(path);
         self.scenario
-            .plans(variant.profile(), variant.seed, variant.mutant(), &Overrides::new(), &read)
+            .plans(
+                variant.profile(),
+                variant.seed,
+                variant.mutant(),
+                &Overrides::new(),
+                &read,
+            )
             .map_err(|problems| Wrong(problems.to_string()))
     }
 }
@@ -73,17 +79,26 @@ fn one(name: &str) -> anyhow::Result<Vec<Selected>> {
     if name.ends_with(".yaml") || name.ends_with(".yml") {
         return Ok(vec![from_file(Path::new(name))?]);
     }
-    let found = plan::catalog().find(name).map_err(|unknown| Wrong(unknown.to_string()))?;
-    let of_catalogue = |scenario| Selected { scenario, source: Source::Catalogue };
+    let found = plan::catalog()
+        .find(name)
+        .map_err(|unknown| Wrong(unknown.to_string()))?;
+    let of_catalogue = |scenario| Selected {
+        scenario,
+        source: Source::Catalogue,
+    };
     Ok(found.into_iter().map(of_catalogue).collect())
 }
 
 fn from_file(file: &Path) -> anyhow::Result<Selected> {
-    let text = std::fs::read_to_string(file).map_err(|e| Wrong(format!("{}: {e}", file.display())))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|e| Wrong(format!("{}: {e}", file.display())))?;
     let read = |path: &str| Source::Disk.read(path);
     let scenario = plan::validate(&file.display().to_string(), &text, &read)
         .map_err(|problems| Wrong(problems.to_string()))?;
-    Ok(Selected { scenario, source: Source::Disk })
+    Ok(Selected {
+        scenario,
+        source: Source::Disk,
+    })
 }
 
 /// `brownout scenarios --list`
@@ -91,7 +106,11 @@ pub fn list(wanted: &Scenarios) -> anyhow::Result<ExitCode> {
     for Selected { scenario, .. } in select(&wanted.names)? {
         println!("{}", scenario.name());
         println!("    {}", scenario.hypothesis());
-        let arms: Vec<&str> = scenario.arms().iter().map(|arm| arm.name.as_str()).collect();
+        let arms: Vec<&str> = scenario
+            .arms()
+            .iter()
+            .map(|arm| arm.name.as_str())
+            .collect();
         if arms.len() > 1 {
             println!("    arms: {}", arms.join(", "));
         }
@@ -109,7 +128,11 @@ pub fn validate(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
             Err(e) => wrong.push(e.to_string()),
         }
     }
-    if wrong.is_empty() { Ok(ExitCode::Pass) } else { Err(Wrong(wrong.join("\n")).into()) }
+    if wrong.is_empty() {
+        Ok(ExitCode::Pass)
+    } else {
+        Err(Wrong(wrong.join("\n")).into())
+    }
 }
 
 /// `brownout explain`

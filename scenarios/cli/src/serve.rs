@@ -18,10 +18,16 @@ fn whole_system() -> process::ExitCode {
     if let Ok(brokers) = env::var("KAFKA_BROKERS") {
         return mybnb::run_all(&brokers);
     }
-    let Ok(dir) = tempfile::tempdir() else { return wrong("no temporary folder can be made for the broker") };
+    let Ok(dir) = tempfile::tempdir() else {
+        return wrong("no temporary folder can be made for the broker");
+    };
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let config = broker::Config { initial_rebalance_delay: Duration::ZERO, ..broker::Config::new(listen, dir.path()) };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime needs only threads and an epoll");
+    let config = broker::Config {
+        initial_rebalance_delay: Duration::ZERO,
+        ..broker::Config::new(listen, dir.path())
+    };
+    let runtime =
+        tokio::runtime::Runtime::new().expect("a runtime needs only threads and an epoll");
     match runtime.block_on(broker::Broker::start(config)) {
         Ok(broker) => {
             let ended = mybnb::run_all(&broker.local_addr().to_string());
@@ -39,9 +45,13 @@ pub fn broker() -> process::ExitCode {
         Ok(config) => config,
         Err(why) => return wrong(&why),
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
     // One thread serves thousands of messages a second, and a broker is one pod among many.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.expect("a runtime needs only an epoll");
     match runtime.block_on(broker::run(config)) {
         Ok(()) => process::ExitCode::SUCCESS,
@@ -58,13 +68,22 @@ fn broker_config() -> Result<broker::Config, String> {
         .parse()
         .map_err(|_| format!("POD_IP={host} is not an IPv4 address"))?;
     let dir = env::var_os("KAFKA_DIR").map_or_else(|| env::temp_dir().join("kafka"), Into::into);
-    let advertised = env::var("KAFKA_ADVERTISED").ok().map(|a| advertised(&a)).transpose()?;
+    let advertised = env::var("KAFKA_ADVERTISED")
+        .ok()
+        .map(|a| advertised(&a))
+        .transpose()?;
     let initial_rebalance_delay = Duration::ZERO;
-    Ok(broker::Config { advertised, initial_rebalance_delay, ..broker::Config::new(listen, dir) })
+    Ok(broker::Config {
+        advertised,
+        initial_rebalance_delay,
+        ..broker::Config::new(listen, dir)
+    })
 }
 
 fn advertised(text: &str) -> Result<(String, u16), String> {
-    let parsed = text.rsplit_once(':').and_then(|(host, port)| Some((host.to_string(), port.parse().ok()?)));
+    let parsed = text
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host.to_string(), port.parse().ok()?)));
     parsed.ok_or_else(|| format!("KAFKA_ADVERTISED={text} is not host:port, like my-kafka:9092"))
 }
 
@@ -80,6 +99,10 @@ mod tests {
     #[test]
     fn an_advertised_address_has_a_host_and_a_port() {
         assert_eq!(advertised("my-kafka:9092"), Ok(("my-kafka".into(), 9092)));
-        assert!(advertised("my-kafka").unwrap_err().contains("my-kafka:9092"));
+        assert!(
+            advertised("my-kafka")
+                .unwrap_err()
+                .contains("my-kafka:9092")
+        );
     }
 }

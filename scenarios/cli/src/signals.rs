@@ -11,7 +11,9 @@ pub fn stop_on_signals(stop: Stop) -> std::io::Result<()> {
         eprintln!("\nbrownout: {by}: stopping and undoing; once more to leave at once");
         stop.ask(by);
         next(&mut interrupt, &mut terminate).await;
-        eprintln!("brownout: left at once; `brownout recover` takes away what is left in a real cluster");
+        eprintln!(
+            "brownout: left at once; `brownout recover` takes away what is left in a real cluster"
+        );
         std::process::exit(i32::from(model::ExitCode::FaultInPlace.number()));
     });
     Ok(())

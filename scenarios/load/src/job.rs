@@ -23,6 +23,13 @@ pub enum LoadJob {
         /// Which, and when it is.
         collect: CollectJob,
     },
+    /// Wait until each address takes a connection and keeps it.
+    Reach {
+        /// `host:port` with a name of the cluster.
+        addresses: Vec<String>,
+        /// Then the first that does not is why the job was cut short.
+        timeout: Micros,
+    },
 }
 
 /// A paged HAL list that is read over and over until it has enough entries and no longer changes.

@@ -6,8 +6,8 @@
 //! - [`wire`]: what it answers, line by line
 //! - [`worker`]: does it
 //!
-//! Users in a loop are driven by goose (`closed`), arrivals at a rate by `open`; `once` sends requests in order and
-//! `collect` reads a paged list until it is whole.
+//! Users in a loop are driven by goose (`closed`), arrivals at a rate by `open`; `once` sends requests in order,
+//! `collect` reads a paged list until it is whole and `reach` waits until addresses accept connections.
 mod answer;
 mod closed;
 mod collect;
@@ -19,6 +19,7 @@ mod once;
 mod open;
 mod output;
 mod pace;
+mod reach;
 mod template;
 mod turn;
 pub mod wire;

@@ -6,6 +6,7 @@ use crate::{
     job::JOB_VARIABLE,
     once, open,
     output::{self, Lines},
+    reach,
     template::BadRequest,
     wire::Line,
 };
@@ -92,6 +93,9 @@ async fn perform(
             (once::run(requests, *timeout, &lines, &stop).await?, None)
         }
         LoadJob::Collect { collect } => (collect::run(collect, &lines, &stop).await?, None),
+        LoadJob::Reach { addresses, timeout } => {
+            (reach::run(addresses, *timeout, &stop).await, None)
+        }
     };
     let ended = Line::Ended {
         finished: tally.finished,

@@ -7,13 +7,26 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gate {
     deployments: Vec<String>,
-    services: Vec<String>,
+    services: Vec<Service>,
+}
+
+/// A Service that has pods to select.
+#[derive(Debug, Clone, PartialEq)]
+struct Service {
+    name: String,
+    ports: Vec<u64>,
 }
 
 impl Gate {
     /// Every Deployment, and every Service that selects the pods of one.
     pub fn of(manifests: &[Manifest]) -> Gate {
-        let objects = || manifests.iter().flat_map(|m| &m.objects);
+        let objects: Vec<Value> = manifests.iter().flat_map(|m| &m.objects).cloned().collect();
+        Gate::of_objects(&objects)
+    }
+
+    /// The same of single objects.
+    pub fn of_objects(objects: &[Value]) -> Gate {
+        let objects = || objects.iter();
         let deployments: Vec<&Value> = objects().filter(|o| o["kind"] == "Deployment").collect();
         let labels = deployments
             .iter()
@@ -25,8 +38,23 @@ impl Gate {
         let name = |o: &Value| o["metadata"]["name"].as_str().map(str::to_owned);
         Gate {
             deployments: deployments.into_iter().filter_map(name).collect(),
-            services: services.filter_map(name).collect(),
+            services: services
+                .filter_map(|s| {
+                    Some(Service {
+                        name: name(s)?,
+                        ports: ports(s),
+                    })
+                })
+                .collect(),
         }
+    }
+
+    /// Where the Services must accept connections, as `host:port`.
+    pub fn addresses(&self) -> Vec<String> {
+        let of = |s: &Service| -> Vec<String> {
+            s.ports.iter().map(|p| format!("{}:{p}", s.name)).collect()
+        };
+        self.services.iter().flat_map(of).collect()
     }
 
     /// Whether all of it is ready.
@@ -36,11 +64,24 @@ impl Gate {
                 .get(name)
                 .is_some_and(|d| d.is_rolled_out())
         };
-        let has_endpoint = |name: &String| view.endpoints.get(name).is_some_and(|ready| *ready > 0);
+        let has_endpoint =
+            |s: &Service| view.endpoints.get(&s.name).is_some_and(|ready| *ready > 0);
         let open =
             self.deployments.iter().all(rolled_out) && self.services.iter().all(has_endpoint);
         open.then_some(())
     }
+}
+
+fn ports(service: &Value) -> Vec<u64> {
+    let ports = service["spec"]["ports"].as_array();
+    // A Job's worker speaks TCP; whether a UDP port answers cannot be told.
+    let is_tcp = |p: &&Value| p["protocol"].as_str().unwrap_or("TCP") == "TCP";
+    ports
+        .into_iter()
+        .flatten()
+        .filter(is_tcp)
+        .filter_map(|p| p["port"].as_u64())
+        .collect()
 }
 
 fn selects(selector: &Value, labels: &Value) -> bool {
@@ -60,7 +101,8 @@ mod tests {
             objects: vec![
                 json!({"kind": "Deployment", "metadata": {"name": "room"},
                     "spec": {"template": {"metadata": {"labels": {"app": "room"}}}}}),
-                json!({"kind": "Service", "metadata": {"name": "room"}, "spec": {"selector": {"app": selector}}}),
+                json!({"kind": "Service", "metadata": {"name": "room"},
+                    "spec": {"selector": {"app": selector}, "ports": [{"port": 8080}, {"port": 53, "protocol": "UDP"}]}}),
             ],
         }
     }
@@ -82,6 +124,7 @@ mod tests {
         assert_eq!(gate.is_open(&view), None);
         view.endpoints.insert("room".into(), 1);
         assert_eq!(gate.is_open(&view), Some(()));
+        assert_eq!(gate.addresses(), ["room:8080"]);
     }
 
     #[test]

@@ -186,26 +186,30 @@ async fn steady(stage: &Stage) -> bool {
     stage.recorder.note(Fact::Phase {
         phase: Phase::Gating,
     });
-    let gate = Gate::of(&stage.plan.manifests);
-    let limit = stage.plan.ready_timeout.into();
-    match stage
-        .observer
-        .until("the system was not ready", limit, |view| gate.is_open(view))
-        .await
-    {
+    match ready(stage).await {
         Ok(()) => {
             stage.recorder.note(Fact::Steady {
                 took: stage.recorder.clock.now(),
             });
             true
         }
-        Err(e) => {
-            stage.recorder.note(Fact::NotSteady {
-                because: e.to_string(),
-            });
+        Err(because) => {
+            stage.recorder.note(Fact::NotSteady { because });
             false
         }
     }
+}
+
+/// Everything in the manifests says that it is ready, and every Service is reached from a pod: nodes learn of endpoints
+/// later than the API does, and a process without probes answers later than it is called ready.
+async fn ready(stage: &Stage) -> Result<(), String> {
+    let gate = Gate::of(&stage.plan.manifests);
+    let limit = stage.plan.ready_timeout.into();
+    let open = stage
+        .observer
+        .until("the system was not ready", limit, |view| gate.is_open(view));
+    open.await.map_err(|e| e.to_string())?;
+    stage.traffic.reach("gate", gate.addresses(), limit).await
 }
 
 /// Removes the namespace and says so in the journal.

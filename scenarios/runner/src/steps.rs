@@ -1,6 +1,6 @@
 //! Performing the steps of a plan, each when its time has come.
-use crate::{recorder::Recorder, traffic::Traffic};
-use chaos::{Entry, Journal, Prepared};
+use crate::{gate::Gate, recorder::Recorder, traffic::Traffic};
+use chaos::{Change, Entry, Journal, Prepared};
 use cluster::{Cluster, Observer, View};
 use load::{CollectJob, LoadJob};
 use model::{Action, Fact, FaultKind, Micros, Plan, Start, Step};
@@ -212,19 +212,10 @@ impl Stage {
         let Some(injected) = self.faults().get(fault).cloned() else {
             return Ok("it was not in place".into());
         };
-        let undone = async {
-            injected
-                .prepared
-                .undo
-                .make(&self.cluster, &self.namespace)
-                .await?;
-            let what = format!("{fault} was not undone");
-            let limit = limit.mul_f64(PROOF_SHARE);
-            self.observer
-                .until(&what, limit, |now| chaos::was_undone(&injected.kind, now))
-                .await
-        };
-        match undone.await {
+        match self
+            .take_back(fault, &injected, limit.mul_f64(PROOF_SHARE))
+            .await
+        {
             Ok(evidence) => {
                 self.write_journal(&Entry::Undone { step: fault.into() })?;
                 self.faults().remove(fault);
@@ -237,11 +228,41 @@ impl Stage {
             Err(e) => {
                 self.recorder.note(Fact::UndoFailed {
                     step: fault.into(),
-                    because: e.to_string(),
+                    because: e.clone(),
                 });
-                Err(e.to_string())
+                Err(e)
             }
         }
+    }
+
+    /// Undone is what the API calls ready and a pod can reach.
+    async fn take_back(
+        &self,
+        fault: &str,
+        injected: &Injected,
+        limit: Duration,
+    ) -> Result<String, String> {
+        let undo = &injected.prepared.undo;
+        undo.make(&self.cluster, &self.namespace)
+            .await
+            .map_err(|e| e.to_string())?;
+        let what = format!("{fault} was not undone");
+        let undone = |now: &View| chaos::was_undone(&injected.kind, now);
+        let evidence = self
+            .observer
+            .until(&what, limit, undone)
+            .await
+            .map_err(|e| e.to_string())?;
+        let addresses = match undo {
+            Change::Apply(objects) => Gate::of_objects(objects).addresses(),
+            Change::Nothing | Change::Delete(..) => vec![],
+        };
+        if !addresses.is_empty() {
+            self.traffic
+                .reach(&format!("{fault}-undone"), addresses, limit)
+                .await?;
+        }
+        Ok(evidence)
     }
 
     /// Undoes what is still in place, in the order of the steps' names.

@@ -70,7 +70,51 @@ impl Traffic {
         limit: Duration,
         began: impl FnOnce(Instant),
     ) -> Result<String, String> {
-        let name = format!("load-{step}");
+        let told = self
+            .work(step, job, limit, |lines| self.take(step, lines, began))
+            .await?;
+        told.ok_or_else(|| "the load worker ended without its own count".into())
+    }
+
+    /// Waits until each address, `host:port`, accepts a connection from a pod. `what` names the pod's Job.
+    ///
+    /// # Errors
+    /// Which did not, and why.
+    pub async fn reach(
+        &self,
+        what: &str,
+        addresses: Vec<String>,
+        limit: Duration,
+    ) -> Result<(), String> {
+        let job = LoadJob::Reach {
+            addresses,
+            timeout: limit.into(),
+        };
+        let told = self.work(what, &job, limit, |mut lines| async move {
+            let mut ended = None;
+            while let Some(line) = lines.recv().await {
+                if let Ok(wire::Line::Ended { cut_short, .. }) = wire::parse(&line) {
+                    ended = Some(cut_short);
+                }
+            }
+            ended
+        });
+        match told.await? {
+            Some(None) => Ok(()),
+            Some(Some(unreached)) => Err(format!("no connection to {unreached}")),
+            None => Err("the worker that tried to connect did not say what happened".into()),
+        }
+    }
+
+    /// Runs a worker to its end; `take` gets its lines.
+    async fn work<T, F: Future<Output = T>>(
+        &self,
+        name: &str,
+        job: &LoadJob,
+        limit: Duration,
+        take: impl FnOnce(mpsc::UnboundedReceiver<String>) -> F,
+    ) -> Result<T, String> {
+        let name = format!("load-{name}");
         let json = serde_json::to_string(job).expect("a job is plain data");
         let worker = Worker {
             name: name.clone(),
@@ -87,24 +131,20 @@ impl Traffic {
         let following = async {
             // Dropped with the log's end, so that whoever takes the lines ends as well.
             let sender = sender;
-            let followed = self.cluster.follow_worker(
-                &self.namespace,
-                &name,
-                &self.observer,
-                WORKER_START_MAX,
-                &sender,
-            );
+            let (namespace, observer) = (&self.namespace, &self.observer);
+            let followed =
+                self.cluster
+                    .follow_worker(namespace, &name, observer, WORKER_START_MAX, &sender);
             followed.await.map_err(|e| e.to_string())
         };
-        let both = async { tokio::join!(following, self.take(step, lines, began)) };
+        let both = async { tokio::join!(following, take(lines)) };
         let (followed, told) = timeout(worker.deadline, both).await.map_err(|_| {
             format!(
-                "the load worker did not end within {}",
+                "the worker did not end within {}",
                 Micros::from(worker.deadline)
             )
         })?;
-        followed?;
-        told.ok_or_else(|| "the load worker ended without its own count".into())
+        followed.map(|()| told)
     }
 
     /// Takes the lines of a worker; what it said at its end.
