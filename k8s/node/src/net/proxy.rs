@@ -19,21 +19,33 @@ use crate::events::Events;
 use crate::watch::watch_all;
 
 /// How late changes of endpoints take effect. On a real cluster they are late too, and requests are lost because of it.
+///
+/// kube-proxy applies a change as soon as it has heard of it when it has not applied one lately, and keeps a least time between
+/// two applications; changes that come in between are applied together. There that time is shared by all Services of a node;
+/// here each Service port has its own, so that one test's changes do not delay another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyTiming {
-    /// From a change of a Service's endpoints until new connections follow it.
-    pub change: Duration,
-    /// The same for a port that never had an endpoint before.
-    pub first: Duration,
+    /// At least this long between two applications of changes to one Service port.
+    pub spacing: Duration,
+    /// From a change of endpoints until new connections follow it, when spacing does not ask for more.
+    pub latency: Duration,
 }
 
 impl Default for ProxyTiming {
-    /// 1 s, as kube-proxy programs the kernel at most once a second; 0.2 s for the first endpoints.
+    /// 1 s between applications, as kube-proxy has it by default, and 0.1 s for each: what its watch and the kernel's tables take.
     fn default() -> ProxyTiming {
         ProxyTiming {
-            change: Duration::from_secs(1),
-            first: Duration::from_millis(200),
+            spacing: Duration::from_secs(1),
+            latency: Duration::from_millis(100),
         }
+    }
+}
+
+impl ProxyTiming {
+    /// When a change heard of `now` takes effect, after changes were last applied at `applied`.
+    fn due(&self, now: Instant, applied: Option<Instant>) -> Instant {
+        let spaced = applied.map(|at| at + self.spacing);
+        spaced.unwrap_or(now).max(now + self.latency)
     }
 }
 
@@ -58,6 +70,7 @@ impl Proxy {
             services: BTreeMap::new(),
             listed: BTreeMap::new(),
             endpoints: EndpointTable::default(),
+            listed_endpoints: EndpointTable::default(),
             ports: BTreeMap::new(),
         };
         loop {
@@ -87,13 +100,15 @@ struct State {
     /// The services of a list that is just being read.
     listed: BTreeMap<ServiceId, Service>,
     endpoints: EndpointTable,
+    listed_endpoints: EndpointTable,
     ports: BTreeMap<ListenPort, Port>,
 }
 
 struct Port {
     service: ServicePort,
     programmed: Vec<std::net::SocketAddr>,
-    ever: bool,
+    /// When that was last changed.
+    applied: Option<Instant>,
     /// When what changed takes effect.
     due: Option<Instant>,
 }
@@ -113,7 +128,7 @@ impl State {
             self.ports.entry(port).or_insert_with_key(|port| Port {
                 service: ServicePort::new(port.address, self.proxy.node.clone()),
                 programmed: vec![],
-                ever: false,
+                applied: None,
                 due: None,
             });
         }
@@ -122,10 +137,12 @@ impl State {
 
     fn on_slice(&mut self, event: Event<EndpointSlice>) {
         match event {
-            Event::Apply(slice) | Event::InitApply(slice) => self.endpoints.apply(slice),
+            Event::Apply(slice) => self.endpoints.apply(slice),
             Event::Delete(slice) => self.endpoints.delete(&slice),
-            Event::Init => self.endpoints.clear(),
-            Event::InitDone => {}
+            Event::Init => self.listed_endpoints = EndpointTable::default(),
+            Event::InitApply(slice) => self.listed_endpoints.apply(slice),
+            // Half a list is no change: callers would be refused by Services whose endpoints are yet to be read.
+            Event::InitDone => self.endpoints = std::mem::take(&mut self.listed_endpoints),
         }
         self.changed();
     }
@@ -147,14 +164,7 @@ impl State {
             if self.endpoints.backends(port) == state.programmed {
                 state.due = None;
             } else if state.due.is_none() {
-                let timing = &self.proxy.timing;
-                state.due = Some(
-                    now + if state.ever {
-                        timing.change
-                    } else {
-                        timing.first
-                    },
-                );
+                state.due = Some(self.proxy.timing.due(now, state.applied));
             }
         }
     }
@@ -174,7 +184,7 @@ impl State {
         {
             state.due = None;
             state.programmed = endpoints.backends(port);
-            state.ever = true;
+            state.applied = Some(now);
             if let Err(error) = state.service.set(state.programmed.clone())
                 && let Some(service) = services.get(&(port.namespace.clone(), port.service.clone()))
             {
@@ -199,4 +209,23 @@ fn cure(port: &ListenPort, error: &io::Error) -> String {
         _ => "the address cannot be listened on",
     };
     format!("{}: {error}: {why}", port.address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_applied_at_once_when_none_was_lately_and_else_a_second_after_the_last() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let due = |now, applied: Option<u64>| {
+            let due = ProxyTiming::default().due(at(now), applied.map(at));
+            (due - start).as_millis()
+        };
+        assert_eq!(due(5000, None), 5100);
+        assert_eq!(due(5000, Some(1000)), 5100);
+        assert_eq!(due(5000, Some(4800)), 5800);
+        assert_eq!(due(5000, Some(4050)), 5100);
+    }
 }

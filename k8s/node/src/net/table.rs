@@ -102,10 +102,6 @@ impl EndpointTable {
         self.slices.remove(&slice_id(slice));
     }
 
-    pub fn clear(&mut self) {
-        self.slices.clear();
-    }
-
     /// Who gets new connections: the ready ones; if there are none, those that are being deleted but still serve.
     pub fn backends(&self, port: &ListenPort) -> Vec<SocketAddr> {
         let ready = self.select(port, |endpoint| is(endpoint, |c| c.ready, true));

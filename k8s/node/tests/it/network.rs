@@ -118,7 +118,7 @@ async fn box_6_replicas_on_one_port_have_their_own_addresses_and_changes_of_endp
         cluster.create::<EndpointSlice>(endpoints(&[a])).await;
         until_answer(&cluster, "room:8080", "a").await;
         set_endpoints(&cluster, &[b]).await;
-        // The change is 300 ms late here: until then the old endpoint is called, as on a real cluster.
+        // The change is at least 200 ms late here: until then the old endpoint is called, as on a real cluster.
         assert_eq!(get(&cluster, "room:8080").await, "a");
         until_answer(&cluster, "room:8080", "b").await;
         cluster.node.shutdown().await;

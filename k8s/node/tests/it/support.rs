@@ -79,8 +79,8 @@ impl Cluster {
         let client = server.client("default");
         let folder = tempfile::tempdir().unwrap();
         let proxy = ProxyTiming {
-            change: Duration::from_millis(300),
-            first: Duration::from_millis(50),
+            spacing: Duration::from_millis(300),
+            latency: Duration::from_millis(200),
         };
         let config = NodeConfig {
             dir: folder.path().to_path_buf(),
