@@ -1,5 +1,5 @@
 //! A program that runs once in a pod: a Job, and its log lines as they come.
-use crate::{Cluster, Error, Observer, objects::doing};
+use crate::{Cluster, Error, Observer, View, objects::doing};
 use futures::{AsyncBufReadExt, StreamExt};
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
@@ -86,21 +86,33 @@ impl Cluster {
             })
             .await?;
         let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
+        let is_over = |view: &View| {
+            let phase = view
+                .pods_of(name)
+                .find(|p| p.name == pod)
+                .map(|p| p.phase.as_str());
+            matches!(phase, None | Some("Succeeded" | "Failed")).then_some(())
+        };
         let mut seen = 0;
         for _ in 0..FOLLOWS_MAX {
-            let sent = self.follow(&pods, &pod, seen, lines).await;
-            let ended = is_over(&pods, &pod).await;
-            match sent {
-                // Whatever was written between the end of the stream and the end of the pod is read by one more round.
-                Ok(count) if ended && count == seen => return Ok(()),
+            let was_over = is_over(&observer.view()).is_some();
+            match self.follow(&pods, &pod, seen, lines).await {
                 Ok(count) => seen = count,
-                Err(e) if ended => return Err(e),
+                Err(e) if was_over => return Err(e),
                 Err(error) => tracing::debug!(%error, pod, "a log broke off and is opened again"),
             }
+            // What was followed after the pod had ended is all there is.
+            if was_over {
+                return Ok(());
+            }
+            // A kubelet tells of the end some time after the log has ended; a log that broke off is opened again.
+            let _ = observer
+                .until("the pod had not ended", END_TOLD_MAX, is_over)
+                .await;
         }
         Err(Error::TimedOut {
             what: format!("the log of {pod} did not end"),
-            limit: Duration::ZERO,
+            limit: END_TOLD_MAX * FOLLOWS_MAX,
             so_far: format!("it broke off {FOLLOWS_MAX} times after {seen} lines"),
         })
     }
@@ -136,13 +148,7 @@ impl Cluster {
 }
 
 /// So often a broken log is opened again; a kubelet that rotates logs breaks a few times in an hour.
-const FOLLOWS_MAX: usize = 50;
+const FOLLOWS_MAX: u32 = 50;
 
-async fn is_over(pods: &Api<Pod>, pod: &str) -> bool {
-    let phase = match pods.get(pod).await {
-        Ok(found) => found.status.and_then(|s| s.phase),
-        Err(kube::Error::Api(status)) if status.is_not_found() => return true,
-        Err(_) => None,
-    };
-    matches!(phase.as_deref(), Some("Succeeded" | "Failed"))
-}
+/// A kubelet surveys its containers every second and tells the API soon after.
+const END_TOLD_MAX: Duration = Duration::from_secs(5);
