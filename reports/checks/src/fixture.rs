@@ -373,6 +373,7 @@ fn plan() -> Plan {
         scenario: "mybnb/zero-downtime".into(),
         arm: "main".into(),
         hypothesis: "A redeploy under load loses nothing.".into(),
+        claim: String::new(),
         profile: Profile::Quick,
         mutant: None,
         seed: 1,

@@ -113,15 +113,13 @@ pub fn report(
     }
 }
 
-/// What the arms claim together; often all claim the same.
+/// What is claimed: by the one arm that ran, or by all of them together.
 fn hypothesis(arms: &[ArmReport]) -> String {
-    let mut claims: Vec<&str> = vec![];
-    for claim in arms.iter().map(|arm| arm.plan.hypothesis.trim()) {
-        if !claims.contains(&claim) {
-            claims.push(claim);
-        }
+    match arms {
+        [] => String::new(),
+        [one] => one.plan.hypothesis.clone(),
+        [first, ..] => first.plan.claim.clone(),
     }
-    claims.join(" ")
 }
 
 /// An instant as findings write it: `+2.500 s` from the start of the run.

@@ -12,8 +12,11 @@ pub struct Plan {
     pub scenario: String,
     /// Name of the arm; `main` where the scenario has only one.
     pub arm: String,
-    /// What is claimed, in one sentence.
+    /// What this arm claims, in one sentence.
     pub hypothesis: String,
+    /// What the arms claim together.
+    #[serde(default)]
+    pub claim: String,
     /// How long things take.
     pub profile: Profile,
     /// Set when this is not the experiment but a test of it.

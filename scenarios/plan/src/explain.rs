@@ -77,7 +77,7 @@ fn system(plan: &Plan, lines: &mut Lines) {
     lines.put(
         1,
         format!(
-            "wait until every Deployment is ready, at most {}",
+            "wait until every Deployment is ready and every Service is reached from a pod, at most {}",
             length(plan.ready_timeout)
         ),
     );

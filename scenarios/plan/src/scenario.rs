@@ -333,6 +333,7 @@ impl Scenario {
             scenario: self.name.clone(),
             arm: variant.arm.into(),
             hypothesis: spec.text("hypothesis")?.into(),
+            claim: self.hypothesis.clone(),
             profile: variant.profile,
             mutant: variant.mutant,
             seed,
