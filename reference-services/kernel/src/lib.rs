@@ -4,7 +4,7 @@
 //! - [`shape`], [`json`], [`page`], [`hal`]: resources on the wire, as Spring Data REST wrote them, to the byte
 //! - [`store`]: rows, outgoing events and handled events in one database; [`bus`]: events through Kafka
 //! - [`edge`]: guarded calls to other services; [`correlation`]: one id for a whole flow
-//! - [`serve`], [`process`]: a service's life; [`health`]: how it tells; [`cost`]: what it is made to cost; [`env`](mod@env): its configuration
+//! - [`system`]: services that belong together; [`serve`], [`process`]: a service's life; [`health`]: how it tells; [`cost`]: what it is made to cost; [`env`](mod@env): its configuration
 //!
 //! ```no_run
 //! use kernel::{Call, Collection, Effect, Env, Service};
@@ -41,6 +41,7 @@ pub mod serve;
 pub mod service;
 pub mod shape;
 pub mod store;
+pub mod system;
 
 pub use effect::{Call, Effect};
 pub use env::Env;
@@ -48,3 +49,4 @@ pub use event::Event;
 pub use process::run;
 pub use serve::{Running, StartError, start};
 pub use service::{Collection, Service};
+pub use system::System;

@@ -14,88 +14,44 @@ pub mod pay;
 pub mod review;
 pub mod room;
 
-use futures::future::{join_all, try_join_all};
-use kernel::{Env, Running, Service, StartError, process};
+use kernel::{Env, Running, Service, StartError, System};
 use std::process::ExitCode;
 
-/// The services, in the order of their ports when the whole system runs in one process: the gateway first.
-pub const SERVICES: [&str; 9] = [
-    "gateway", "html", "room", "booking", "pay", "mypage", "review", "alarm", "auth",
-];
+/// The services, the gateway first.
+pub const SYSTEM: System = System {
+    name: "mybnb",
+    members: &[
+        ("gateway", 8080, |_| gateway::service()),
+        ("html", 8081, |_| html::service()),
+        ("room", 8082, room::service),
+        ("booking", 8083, |_| booking::service()),
+        ("pay", 8084, |_| pay::service()),
+        ("mypage", 8085, |_| mypage::service()),
+        ("review", 8086, |_| review::service()),
+        ("alarm", 8087, |_| alarm::service()),
+        ("auth", 8088, |_| auth::service()),
+    ],
+};
 
-const GATEWAY_PORT: u16 = 8080;
+/// The names of the services.
+pub const SERVICES: [&str; 9] = SYSTEM.names();
 
 /// The definition of a service, if mybnb has one of this name.
 pub fn service(name: &str, env: &Env) -> Option<Service> {
-    let service = match name {
-        "gateway" => gateway::service(),
-        "html" => html::service(),
-        "room" => room::service(env),
-        "booking" => booking::service(),
-        "pay" => pay::service(),
-        "mypage" => mypage::service(),
-        "review" => review::service(),
-        "alarm" => alarm::service(),
-        "auth" => auth::service(),
-        _ => return None,
-    };
-    Some(service.topic("mybnb"))
+    SYSTEM.service(name, env)
 }
 
-/// Runs one service, configured by the environment, until SIGTERM or SIGINT. Exit 0 then; 64 for a wrong name or environment, 70 for
-/// anything else that keeps it from starting.
+/// Runs one service: [`System::run`].
 pub fn run(name: &str) -> ExitCode {
-    let env = Env::of_process();
-    match service(name, &env) {
-        Some(service) => kernel::run(service, &env),
-        None => {
-            eprintln!("{name}: no such service; mybnb has {}", SERVICES.join(", "));
-            ExitCode::from(process::EXIT_USAGE)
-        }
-    }
+    SYSTEM.run(name)
 }
 
-/// Runs the whole system in this process, with events through the broker at `brokers` (`none`: they stay where they are). The gateway
-/// listens at `PORT` (8080), the others at the ports after it, in the order of [`SERVICES`].
+/// Runs the whole system in this process: [`System::run_all`].
 pub fn run_all(brokers: &str) -> ExitCode {
-    let env = Env::of_process().with("KAFKA_BROKERS", brokers);
-    process::run_until_stopped(start_all(&env), |running| async {
-        join_all(running.into_iter().map(Running::stop)).await;
-    })
+    SYSTEM.run_all(brokers)
 }
 
-/// Starts the whole system on neighbouring ports of one address (`POD_IP`, by default only this machine can reach it).
+/// Starts the whole system on one address: [`System::start_all`].
 pub async fn start_all(env: &Env) -> Result<Vec<Running>, StartError> {
-    let first = env.or("PORT", GATEWAY_PORT);
-    env.check()?;
-    let env = SERVICES.iter().zip(first..).fold(
-        env.clone().with_default("POD_IP", "127.0.0.1"),
-        |env, (name, port)| {
-            let host: String = env.or("POD_IP", "127.0.0.1".to_owned());
-            env.with(
-                &format!("{}_URL", name.to_ascii_uppercase()),
-                format!("http://{host}:{port}"),
-            )
-        },
-    );
-    let starts = SERVICES.iter().zip(first..).map(|(name, port)| {
-        let env = env.clone().with("PORT", port.to_string());
-        async move {
-            let service = service(name, &env).expect("every name in SERVICES has a service");
-            kernel::start(service, &env).await
-        }
-    });
-    try_join_all(starts).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_name_has_a_service_and_no_other_has() {
-        let env = Env::default();
-        assert!(SERVICES.iter().all(|name| service(name, &env).is_some()));
-        assert!(service("siege", &env).is_none());
-    }
+    SYSTEM.start_all(env).await
 }
