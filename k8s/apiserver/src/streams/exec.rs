@@ -12,9 +12,9 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use futures::{SinkExt, StreamExt, future::BoxFuture, poll, stream};
+use futures::{SinkExt, StreamExt, future::BoxFuture, stream};
 use serde_json::{Value, json};
-use std::{task::Poll, time::Duration};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 /// Sub-protocols spoken, best first. `v5` can close the input.
@@ -37,24 +37,27 @@ type Running = BoxFuture<'static, Result<i32, ExecError>>;
 /// A command under way and the near ends of its streams.
 struct Session {
     running: Running,
-    /// How it ended, if it ended at once.
-    result: Option<Result<i32, ExecError>>,
     stdin: Option<DuplexStream>,
     stdout: DuplexStream,
     stderr: DuplexStream,
 }
 
+impl Session {
+    /// Nothing can run: said like the end of a command, for by then a real server has upgraded the connection, too.
+    fn refused(why: String) -> Session {
+        let ended = || tokio::io::duplex(1).0;
+        Session {
+            running: Box::pin(std::future::ready(Err(ExecError::NotRunning(why)))),
+            stdin: None,
+            stdout: ended(),
+            stderr: ended(),
+        }
+    }
+}
+
 /// Answers `…/exec`.
 pub async fn exec(api: &Api, call: &Call, request: Request) -> Result<Response, Refusal> {
     let pod = api.store.get(&call.key()).ok_or_else(|| call.not_found())?;
-    if let Some(phase) = pod["status"]["phase"]
-        .as_str()
-        .filter(|p| matches!(*p, "Succeeded" | "Failed"))
-    {
-        let text =
-            format!("cannot exec into a container in a completed pod; current phase is {phase}");
-        return Err(Refusal::bad_request(text));
-    }
     let container = container_of(&pod, call)?;
     let command: Vec<String> = call.options("command").map(String::from).collect();
     if command.is_empty() {
@@ -66,27 +69,19 @@ pub async fn exec(api: &Api, call: &Call, request: Request) -> Result<Response, 
         .as_array()
         .into_iter()
         .flatten();
-    let mut stopped = states
+    let stopped = states
         .filter(|state| state["state"]["running"].is_null())
-        .filter_map(|state| state["name"].as_str());
-    if let Some(name) = stopped.find(|name| container.as_deref() == Some(*name)) {
-        return Err(Refusal::bad_request(format!(
-            "unable to upgrade connection: container not found (\"{name}\")"
-        )));
-    }
+        .filter_map(|state| state["name"].as_str())
+        .find(|name| container.as_deref() == Some(*name));
     let (mut parts, _) = request.into_parts();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => return Ok(rejection.into_response()),
     };
-    let mut session = start(api, call, container.as_deref(), command)?;
-    // What cannot even begin is refused while the answer is still an ordinary one.
-    if let Poll::Ready(result) = poll!(&mut session.running) {
-        if let Err(ExecError::NotRunning(why)) = &result {
-            return Err(Refusal::bad_request(why.clone()));
-        }
-        session.result = Some(result);
-    }
+    let session = match stopped {
+        Some(name) => Session::refused(format!("container not found (\"{name}\")")),
+        None => start(api, call, container.as_deref(), command)?,
+    };
     Ok(upgrade
         .protocols(PROTOCOLS)
         .on_upgrade(|socket| serve(socket, session)))
@@ -113,7 +108,6 @@ fn start(
         running: api
             .streams()?
             .exec(&call.namespace, &call.name, container, command, io),
-        result: None,
         stdin,
         stdout,
         stderr,
@@ -125,7 +119,7 @@ async fn serve(socket: WebSocket, session: Session) {
     let input = input(receiver, session.stdin);
     tokio::pin!(input);
     let ended = tokio::select! {
-        result = output(sender, session.running, session.result, session.stdout, session.stderr) => result.is_ok(),
+        result = output(sender, session.running, session.stdout, session.stderr) => result.is_ok(),
         // The client is gone; leaving ends the command.
         () = &mut input => false,
     };
@@ -160,12 +154,12 @@ async fn input(mut receiver: stream::SplitStream<WebSocket>, mut stdin: Option<D
 async fn output(
     mut sender: stream::SplitSink<WebSocket, Message>,
     mut running: Running,
-    mut result: Option<Result<i32, ExecError>>,
     mut stdout: DuplexStream,
     mut stderr: DuplexStream,
 ) -> Result<(), axum::Error> {
     let (mut out, mut err) = (vec![], vec![]);
     let (mut out_open, mut err_open) = (true, true);
+    let mut result = None;
     while out_open || err_open || result.is_none() {
         let frame = tokio::select! {
             ended = &mut running, if result.is_none() => {
@@ -223,11 +217,20 @@ fn status(result: Result<i32, ExecError>) -> Value {
             "message": format!("command terminated with non-zero exit code: exit status {code}"),
             "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]},
         }),
-        Err(error) => json!({
-            "metadata": {}, "status": "Failure", "reason": "InternalError", "code": 500,
-            "message": format!("Internal error occurred: error executing command in container: {error}"),
-        }),
+        Err(ExecError::NotRunning(why)) => {
+            internal_error(&format!("unable to upgrade connection: {why}"))
+        }
+        Err(ExecError::CannotStart(why)) => {
+            internal_error(&format!("error executing command in container: {why}"))
+        }
     }
+}
+
+fn internal_error(why: &str) -> Value {
+    json!({
+        "metadata": {}, "status": "Failure", "reason": "InternalError", "code": 500,
+        "message": format!("Internal error occurred: {why}"), "details": {"causes": [{"message": why}]},
+    })
 }
 
 #[cfg(test)]

@@ -293,23 +293,26 @@ async fn api_19_exec_passes_streams_and_exit_codes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn api_19_a_container_that_does_not_run_is_refused() {
+async fn api_19_a_container_that_does_not_run_is_told_when_the_connection_is_made() {
     let Some(scene) = scene("API-19").await else {
         return;
     };
-    let refused = scene
-        .pods
-        .exec("a", ["stopped"], &AttachParams::default())
-        .await;
-    assert!(refused.is_err());
-    let phase = json!({"status": {"phase": "Succeeded"}});
-    scene.target.merge("pods/a/status", phase).await;
-    let over = scene.target.get("pods/a/exec?command=exit&command=0").await;
+    let why = "Internal error occurred: unable to upgrade connection: container not found (\"c\")";
+    assert_eq!(refusal(&scene, "stopped").await, why);
+    let ended = json!({"status": {"phase": "Succeeded", "containerStatuses": [
+        {"name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": {"exitCode": 0}}}]}});
+    scene.target.merge("pods/a/status", ended).await;
+    assert_eq!(refusal(&scene, "exit").await, why);
+}
+
+/// Why a command did not run.
+async fn refusal(scene: &Scene, command: &str) -> String {
+    let params = AttachParams::default();
+    let process = scene.pods.exec("a", [command], &params).await;
+    let status = process.unwrap().take_status().unwrap().await.unwrap();
     assert_eq!(
-        (over.code, over.message()),
-        (
-            400,
-            "cannot exec into a container in a completed pod; current phase is Succeeded"
-        )
+        (status.code, status.reason.as_deref()),
+        (Some(500), Some("InternalError"))
     );
+    status.message.unwrap()
 }

@@ -1,0 +1,155 @@
+//! What the conformance tests run in pods: a server that can be told to fail, a client that says what it saw, and (in the embedded
+//! cluster) the shim.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri, header::LOCATION};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The client gives up after this: far longer than any answer takes.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Between two requests of a load: 20 requests a second.
+const PACE: Duration = Duration::from_millis(50);
+/// While this file exists, `/switch` answers 503.
+const DOWN: &str = "/state/down";
+/// Failures that `/fail/N` has answered so far, a byte for each; there they outlive a restart.
+const FAILED: &str = "/state/failed";
+/// How the server ends after SIGTERM: a number nothing else ends with.
+const ENDED: u8 = 7;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words[..] {
+        ["shim", ..] => return node::shim::main(args[1..].to_vec()),
+        ["serve", name] => return serve(name),
+        ["get", address, count] => {
+            for _ in 0..count.parse().expect("a number") {
+                println!("{}", request(address));
+            }
+        }
+        ["load", address] => loop {
+            println!("{}", request(address));
+            std::thread::sleep(PACE);
+        },
+        _ => panic!("unknown arguments {args:?}"),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Answers at `POD_IP`, `PORT` (8080), after `LISTEN_AFTER` seconds. With `STOP_AFTER` it hears SIGTERM, says so, and goes on for that
+/// many seconds.
+#[tokio::main(flavor = "current_thread")]
+async fn serve(name: &str) -> ExitCode {
+    let number = |key| std::env::var(key).ok().and_then(|text| text.parse().ok());
+    if let Some(seconds) = number("STOP_AFTER") {
+        let mut asked = signal(SignalKind::terminate()).expect("signals can be caught");
+        tokio::spawn(async move {
+            asked.recv().await;
+            println!("SIGTERM");
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            std::process::exit(ENDED.into());
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(number("LISTEN_AFTER").unwrap_or(0))).await;
+    let ip = std::env::var("POD_IP").expect("the manifest sets it");
+    let address = format!("{ip}:{}", number("PORT").unwrap_or(8080));
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .expect("a free port");
+    println!("listening");
+    let app = Router::new().fallback(answer).with_state(Arc::new(Pod {
+        name: name.to_owned(),
+        asked: Mutex::default(),
+    }));
+    axum::serve(listener, app).await.expect("it serves");
+    ExitCode::SUCCESS
+}
+
+struct Pod {
+    name: String,
+    /// How often each path was asked for.
+    asked: Mutex<BTreeMap<String, u32>>,
+}
+
+async fn answer(State(pod): State<Arc<Pod>>, uri: Uri) -> (StatusCode, HeaderMap, String) {
+    let path = uri.path().to_owned();
+    let asked = {
+        let mut asked = pod.asked.lock().expect("no holder panics");
+        let count = asked.entry(path.clone()).or_default();
+        *count += 1;
+        *count
+    };
+    if path != "/" {
+        println!("{path} {asked}");
+    }
+    let mut headers = HeaderMap::new();
+    let code = match path.split('/').collect::<Vec<_>>()[1..] {
+        ["status", "elsewhere"] => {
+            headers.insert(LOCATION, "http://elsewhere.invalid/".parse().expect("text"));
+            302
+        }
+        ["status", code] => {
+            if code == "301" {
+                headers.insert(LOCATION, "/".parse().expect("text"));
+            }
+            code.parse().expect("a status code")
+        }
+        ["switch"] if Path::new(DOWN).exists() => 503,
+        ["fail", times] => failing(times.parse().expect("a number")),
+        _ => 200,
+    };
+    let code = StatusCode::from_u16(code).expect("three digits");
+    (code, headers, pod.name.clone())
+}
+
+/// 500 for so many times, over all restarts of the container, then 200.
+fn failing(times: usize) -> u16 {
+    let failed = std::fs::read(FAILED).unwrap_or_default().len();
+    if failed >= times {
+        return 200;
+    }
+    let mut file = std::fs::OpenOptions::new();
+    let mut file = file
+        .create(true)
+        .append(true)
+        .open(FAILED)
+        .expect("a volume at /state");
+    file.write_all(b"x").expect("room for a byte");
+    500
+}
+
+/// What a new connection to `name:port` met, and how many milliseconds that took.
+fn request(address: &str) -> String {
+    let began = Instant::now();
+    let met = ask(address).unwrap_or_else(|error| match error.kind() {
+        ErrorKind::ConnectionRefused => "refused".into(),
+        ErrorKind::ConnectionReset => "reset".into(),
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => "timeout".into(),
+        _ if error.to_string().contains("Name or service not known") => "unknown-name".into(),
+        _ => format!("{error}").replace(' ', "-"),
+    });
+    format!("{met} {}", began.elapsed().as_millis())
+}
+
+fn ask(address: &str) -> std::io::Result<String> {
+    let (host, port) = address.split_once(':').expect("name:port");
+    let ip = names::resolve(host)?[0];
+    let to = SocketAddr::new(ip, port.parse().expect("a port"));
+    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    body.ok_or_else(|| ErrorKind::ConnectionReset.into())
+}

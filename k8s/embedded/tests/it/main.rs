@@ -1,0 +1,16 @@
+//! What pods, Services and Deployments do, said once for every cluster: run against the embedded cluster, or against a real one when
+//! `BROWNOUT_KUBECONFIG` names its kubeconfig. Statement ids (`net_1_…`) are those of the conformance list in `CONFORMANCE.md`.
+//!
+//! A real cluster needs an image with busybox and the program `conformance-pod` in `/bin`; `BROWNOUT_TEST_IMAGE` names it. The
+//! program is built with these tests; it is linked to glibc, which must be in the image too.
+
+mod endings;
+mod jobs;
+mod kinds;
+mod network;
+mod probes;
+mod processes;
+mod rollouts;
+mod services;
+mod streams;
+mod world;
