@@ -3,10 +3,11 @@
 mod apply;
 mod fields;
 mod keys;
+mod owners;
 mod prune;
 mod strategic;
 
-pub use apply::release_changed;
+pub use owners::release_changed;
 
 use crate::{
     api::Call,

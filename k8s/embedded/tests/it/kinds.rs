@@ -38,9 +38,9 @@ pub fn deployment(name: &str, replicas: u32, pod_spec: Value) -> Value {
         "template": {"metadata": {"labels": {"app": name}}, "spec": pod_spec}}})
 }
 
-/// Asked every second at this path of port 8080, and one failure decides.
+/// Asked every second at this path of port 8080, and one failure decides; a slow answer of a busy machine is none.
 pub fn http_probe(path: &str) -> Value {
-    json!({"httpGet": {"path": path, "port": 8080}, "periodSeconds": 1, "failureThreshold": 1})
+    json!({"httpGet": {"path": path, "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 1})
 }
 
 /// What `kubectl rollout status` takes for success.
