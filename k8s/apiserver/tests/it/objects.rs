@@ -195,14 +195,13 @@ async fn api_4_an_old_version_loses() {
 #[tokio::test(start_paused = true)]
 async fn api_5_a_write_that_changes_nothing_changes_no_version() {
     let target = target().await;
-    target.create("apps/deployments", deployment("web")).await;
-    let before = target.get("apps/deployments/web").await;
-    let put = target
-        .ask("PUT", "apps/deployments/web", before.body.clone())
-        .await;
-    let patched = target
-        .merge("apps/deployments/web", json!({"spec": {"replicas": 2}}))
-        .await;
+    // A kind that no controller of a real cluster writes at the same time.
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}});
+    target.create("services", service).await;
+    let before = target.get("services/web").await;
+    let put = target.ask("PUT", "services/web", before.body.clone()).await;
+    let patch = json!({"spec": {"ports": [{"port": 80}], "sessionAffinity": "None"}});
+    let patched = target.merge("services/web", patch).await;
     assert_eq!(
         (put.version(), patched.version()),
         (before.version(), before.version())
