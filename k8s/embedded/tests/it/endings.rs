@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::LogParams;
 use kube::runtime::watcher::{self, Event, watcher};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
@@ -101,34 +100,102 @@ async fn rst_8_a_program_without_a_handler_lives_the_whole_grace_period() {
     .await;
 }
 
-/// When the server was asked to end, by its log.
-async fn asked_to_end(world: &World, pod: &str) -> Timestamp {
-    world.until_says(pod, "SIGTERM").await;
-    let with_times = LogParams {
-        timestamps: true,
-        ..LogParams::default()
-    };
-    let log = world.log_with(pod, with_times).await;
-    let line = log.iter().find(|line| line.ends_with(" SIGTERM")).unwrap();
-    line.split_once(' ').unwrap().0.parse().unwrap()
+/// When the server was asked to end.
+fn asked(log: &[(Timestamp, String)]) -> Timestamp {
+    let line = log.iter().find(|(_, line)| line == "SIGTERM");
+    line.unwrap_or_else(|| panic!("it was not asked: {log:?}"))
+        .0
+}
+
+/// Seconds from the deletion of `room` until it is asked to end and until it is gone, and its exit code.
+async fn end_with_hook(world: &World, hook: Value, grace: u32) -> (f64, f64, Option<i32>) {
+    let more =
+        json!({"lifecycle": {"preStop": hook}, "env": [{"name": "STOP_AFTER", "value": "100"}]});
+    let spec = json!({"terminationGracePeriodSeconds": grace});
+    world.pod("room", world.server("x", more), spec).await;
+    world.until_says("room", "listening").await;
+    let log = world.follow("room", "c").await;
+    let deleted = Timestamp::now();
+    let (seconds, code) = end(world, "room").await;
+    let asked = asked(&log.await.unwrap()).duration_since(deleted);
+    let asked = asked.as_secs_f64();
+    println!("asked after {asked:.1} s, gone after {seconds:.1} s with {code:?}");
+    (asked, seconds, code)
 }
 
 #[tokio::test]
 async fn rst_10_the_hook_comes_first_and_its_time_is_taken_off_the_grace() {
     conform("RST-10", async |world| {
-        let hook: Value = json!({"preStop": {"exec": {"command": ["sleep", "4"]}}});
-        let more = json!({"lifecycle": hook, "env": [{"name": "STOP_AFTER", "value": "100"}]});
-        let spec = json!({"terminationGracePeriodSeconds": 10});
-        world.pod("room", world.server("x", more), spec).await;
-        world.until_says("room", "listening").await;
-        let deleted = Timestamp::now();
-        let (asked, (seconds, code)) =
-            tokio::join!(asked_to_end(world, "room"), end(world, "room"));
-        let asked = asked.duration_since(deleted).as_secs_f64();
-        println!("RST-10: asked after {asked:.1} s, gone after {seconds:.1} s with {code:?}");
+        let hook = json!({"exec": {"command": ["sleep", "4"]}});
+        let (asked, seconds, code) = end_with_hook(world, hook, 10).await;
         assert!((4.0..=5.5).contains(&asked), "{asked}");
         gone_within(world, seconds, 10.0..=11.0);
         assert_eq!(code, Some(137));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rst_11_a_hook_that_does_not_end_is_abandoned_and_two_seconds_remain() {
+    conform("RST-11", async |world| {
+        let hook = json!({"exec": {"command": ["sleep", "60"]}});
+        let (asked, seconds, code) = end_with_hook(world, hook, 3).await;
+        assert!((3.0..=4.5).contains(&asked), "{asked}");
+        gone_within(world, seconds, 5.0..=6.0);
+        assert_eq!(code, Some(137));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rst_13_a_probes_own_grace_is_used_but_never_less_than_two_seconds() {
+    conform("RST-13", async |world| {
+        let mut probe = http_probe("/switch");
+        probe["terminationGracePeriodSeconds"] = json!(1);
+        let more = json!({"livenessProbe": probe, "env": [{"name": "STOP_AFTER", "value": "100"}]});
+        let spec = json!({"terminationGracePeriodSeconds": 30});
+        world.pod("room", world.server("x", more), spec).await;
+        world.until_says("room", "listening").await;
+        let log = world.follow("room", "c").await;
+        world.sh("room", "touch /state/down").await;
+        let pod = world
+            .until("room", "restarted", |pod| restarts(pod) >= 1)
+            .await;
+        let ended = last_terminated(&pod).or(terminated(&pod)).unwrap();
+        let finished = ended.finished_at.clone().unwrap().0;
+        let lived = finished.duration_since(asked(&log.await.unwrap()));
+        let lived = lived.as_secs_f64();
+        println!("RST-13: ended {lived:.1} s after it was asked");
+        // The end is told in whole seconds, cut off.
+        assert!((1.0..=3.5).contains(&lived), "{lived}");
+        assert_eq!(ended.exit_code, 137);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rst_16_containers_of_a_pod_are_asked_to_end_at_the_same_time() {
+    conform("RST-16", async |world| {
+        let server = |name: &str, port: &str| {
+            let env = json!({"env": [{"name": "PORT", "value": port}, {"name": "STOP_AFTER", "value": "1"}]});
+            world.container(name, &["conformance-pod", "serve", name], env)
+        };
+        let containers = vec![server("one", "8080"), server("two", "8081")];
+        let spec = pod_spec(containers, json!({"terminationGracePeriodSeconds": 10}));
+        world.create::<Pod>(json!({"metadata": {"name": "room"}, "spec": spec})).await;
+        let mut logs = vec![];
+        for name in ["one", "two"] {
+            world.until_container_says("room", name, "listening").await;
+            logs.push(world.follow("room", name).await);
+        }
+        world.delete::<Pod>("room").await;
+        let mut times = vec![];
+        for log in logs {
+            times.push(asked(&log.await.unwrap()));
+        }
+        let apart = times[1].duration_since(times[0]).unsigned_abs();
+        println!("RST-16: {apart:?} apart");
+        assert!(apart <= Duration::from_millis(500), "{apart:?}");
     })
     .await;
 }

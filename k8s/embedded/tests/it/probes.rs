@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{Event, Pod, Service};
 use k8s_openapi::jiff::Timestamp;
+use kube::api::ListParams;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -178,6 +179,133 @@ async fn prb_21_without_a_readiness_probe_a_pod_is_ready_when_its_process_runs()
         let ready = ready.last_transition_time.clone().unwrap().0;
         let seconds = ready.duration_since(started).as_secs();
         assert!((0..=2).contains(&seconds), "{seconds}");
+    })
+    .await;
+}
+
+/// How often events about a pod have begun so. A real runtime names each attempt, so that each has an event of its own.
+async fn told(world: &World, pod: &str, text: &str) -> i32 {
+    let about = ListParams::default().fields(&format!("involvedObject.name={pod}"));
+    let events = world.api::<Event>().list(&about).await.unwrap().items;
+    let same = events.iter().filter(|event| {
+        let message = event.message.as_deref().unwrap_or_default();
+        message.starts_with(text)
+    });
+    same.map(|event| event.count.unwrap_or(1)).sum()
+}
+
+#[tokio::test]
+async fn prb_7_and_8_only_exit_code_0_is_success_and_a_missing_program_is_not_counted() {
+    conform("PRB-7, PRB-8", async |world| {
+        let probed = |kind: &str, command: Value| {
+            let probe =
+                json!({"exec": {"command": command}, "periodSeconds": 1, "failureThreshold": 1});
+            world.container("c", &["sleep", "1000"], json!({kind: probe}))
+        };
+        for (name, kind, command) in [
+            ("well", "readinessProbe", json!(["true"])),
+            (
+                "ill",
+                "readinessProbe",
+                json!(["sh", "-c", "echo no; exit 2"]),
+            ),
+            (
+                "lost",
+                "readinessProbe",
+                json!(["sh", "-c", "does-not-exist 2>/dev/null"]),
+            ),
+            ("missing", "livenessProbe", json!(["/does/not/exist"])),
+        ] {
+            world.pod(name, probed(kind, command), json!({})).await;
+        }
+        world.until("well", "ready", is_ready).await;
+        for (pod, text) in [
+            ("ill", "Readiness probe failed: no\n"),
+            ("lost", "Readiness probe failed: "),
+            (
+                "missing",
+                "Liveness probe errored and resulted in unknown state: ",
+            ),
+        ] {
+            let what = format!("{pod}: three times {text:?}");
+            world
+                .eventually(&what, Duration::from_secs(20), async || {
+                    told(world, pod, text).await >= 3
+                })
+                .await;
+        }
+        for pod in ["ill", "lost"] {
+            assert!(is_not_ready(&world.api().get(pod).await.unwrap()), "{pod}");
+        }
+        assert_eq!(restarts(&world.api().get("missing").await.unwrap()), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn prb_14_readiness_is_first_asked_soon_after_the_start_whatever_its_period() {
+    conform("PRB-14", async |world| {
+        let probe = json!({"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 30});
+        let server = world.server("x", json!({"readinessProbe": probe}));
+        world.pod("room", server, json!({})).await;
+        let pod = world.until("room", "running", is_running).await;
+        let state = containers(&pod)[0].state.clone().unwrap();
+        let started = state.running.unwrap().started_at.unwrap().0;
+        world.until_says("room", "/ready 1").await;
+        let asked = Timestamp::now().duration_since(started).as_secs_f64();
+        println!("PRB-14: asked at most {asked:.1} s after the start");
+        // The start is told in whole seconds.
+        assert!(asked <= 4.5, "{asked}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn prb_15_only_the_startup_probe_is_asked_until_it_succeeds_and_then_no_more() {
+    conform("PRB-15", async |world| {
+        let probe = |path: &str, failures: u32| {
+            json!({"httpGet": {"path": path, "port": 8080}, "periodSeconds": 1, "failureThreshold": failures})
+        };
+        let server = world.server(
+            "x",
+            json!({"startupProbe": probe("/fail/3", 30), "livenessProbe": probe("/live", 3), "readinessProbe": probe("/ready", 3)}),
+        );
+        world.pod("room", server, json!({})).await;
+        world.until_says("room", "/live 3").await;
+        let log = world.log("room").await;
+        let asked: Vec<&str> = log.iter().filter_map(|line| line.split_once(' ')).map(|(path, _)| path).collect();
+        let (startup, others) = asked.split_at(4);
+        println!("PRB-15: {asked:?}");
+        assert_eq!(startup, ["/fail/3"; 4]);
+        assert!(others.contains(&"/ready") && !others.contains(&"/fail/3"), "{asked:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn prb_20_readiness_goes_on_while_a_deleted_pod_drains_and_liveness_does_not() {
+    conform("PRB-20", async |world| {
+        let probe =
+            |path: &str| json!({"httpGet": {"path": path, "port": 8080}, "periodSeconds": 1});
+        let more = json!({"livenessProbe": probe("/live"), "readinessProbe": probe("/ready"),
+            "env": [{"name": "STOP_AFTER", "value": "5"}]});
+        let spec = json!({"terminationGracePeriodSeconds": 10});
+        world.pod("room", world.server("x", more), spec).await;
+        world.until_says("room", "/live 2").await;
+        let log = world.follow("room", "c").await;
+        world.delete::<Pod>("room").await;
+        let log = log.await.unwrap();
+        let draining = log.iter().skip_while(|(_, line)| line != "SIGTERM");
+        let draining: Vec<&str> = draining.map(|(_, line)| &**line).collect();
+        let asked = |path| {
+            draining
+                .iter()
+                .filter(|line| line.starts_with(path))
+                .count()
+        };
+        println!("PRB-20: {draining:?}");
+        // One may have been under way.
+        assert!(asked("/ready") >= 3 && asked("/live") <= 1, "{draining:?}");
     })
     .await;
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
-use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{ListParams, LogParams};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::kinds::*;
-use crate::world::{Met, World, conform};
+use crate::world::{Met, World, conform, dated};
 
 /// Starts, ends, and what endpoints take, on a busy machine.
 const WHILE_STARTING: Duration = Duration::from_secs(30);
@@ -29,13 +28,9 @@ struct Calls {
 }
 
 impl Calls {
-    /// The lines of a log with timestamps.
-    fn of(lines: &[String]) -> Calls {
-        let calls = lines.iter().map(|line| {
-            let (at, met) = line.split_once(' ').expect("a time and more");
-            let at: Timestamp = at.parse().expect("a time");
-            (at, Met::read(met).what)
-        });
+    fn of(log: &str) -> Calls {
+        let calls = dated(log).into_iter();
+        let calls = calls.map(|(at, met)| (at, Met::read(&met).what));
         let is_answer = |what: &str| ["one", "two"].contains(&what);
         let calls: Vec<_> = calls.skip_while(|(_, what)| !is_answer(what)).collect();
         let failures: Vec<_> = calls.iter().filter(|(_, what)| !is_answer(what)).collect();
@@ -109,7 +104,7 @@ async fn called_while_replaced(
         timestamps: true,
         ..LogParams::default()
     };
-    Calls::of(&world.log_with(&load, with_times).await)
+    Calls::of(&world.log_with(&load, with_times).await.join("\n"))
 }
 
 #[tokio::test]
@@ -233,6 +228,104 @@ async fn rst_15_the_replacement_of_a_deleted_pod_does_not_wait_for_its_end() {
         // What follows need not wait 20 s for it.
         let now = kube::api::DeleteParams::default().grace_period(0);
         world.api::<Pod>().delete(&old, &now).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dep_4_a_rollout_without_progress_is_told_after_its_deadline_and_changes_nothing() {
+    conform("DEP-4", async |world| {
+        let stuck = world.server("x", json!({"readinessProbe": http_probe("/status/503")}));
+        let mut room = deployment("room", 2, pod_spec(vec![stuck], json!({})));
+        room["spec"]["progressDeadlineSeconds"] = json!(5);
+        let began = Instant::now();
+        world.create::<Deployment>(room).await;
+        let room = world
+            .until("room", "past its deadline", |room: &Deployment| {
+                let status = room.status.as_ref();
+                let all = status.and_then(|status| status.conditions.as_deref());
+                all.unwrap_or_default().iter().any(|one| {
+                    let told = (&*one.type_, &*one.status, one.reason.as_deref());
+                    told == ("Progressing", "False", Some("ProgressDeadlineExceeded"))
+                })
+            })
+            .await;
+        let seconds = began.elapsed().as_secs_f64();
+        println!("DEP-4: told after {seconds:.1} s");
+        assert!((5.0..=9.0).contains(&seconds), "{seconds}");
+        let status = room.status.unwrap();
+        assert_eq!(
+            (status.replicas, status.unavailable_replicas),
+            (Some(2), Some(2))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dep_8_recreate_starts_nothing_new_before_the_last_old_pod_is_gone() {
+    conform("DEP-8", async |world| {
+        let mut room = deployment("room", 2, stubborn(world, "one", 3));
+        room["spec"]["strategy"] = json!({"type": "Recreate"});
+        world.create::<Deployment>(room).await;
+        world.until("room", "rolled out", is_rolled_out).await;
+        let mut pods = watcher(world.api::<Pod>(), watcher::Config::default()).boxed();
+        let mut old = BTreeSet::new();
+        let watched = timeout(Duration::from_secs(30), async {
+            loop {
+                match pods.next().await.unwrap().expect("pods can be watched") {
+                    watcher::Event::InitApply(pod) => drop(old.insert(pod.name_any())),
+                    watcher::Event::InitDone => {
+                        replace(world, "room", stubborn(world, "two", 3)).await;
+                    }
+                    watcher::Event::Delete(pod) => drop(old.remove(&pod.name_any())),
+                    watcher::Event::Apply(pod) if !old.contains(&pod.name_any()) => {
+                        return old.len();
+                    }
+                    _ => {}
+                }
+            }
+        });
+        assert_eq!(watched.await.expect("a new pod comes in time"), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dep_10_scaling_down_takes_the_pod_that_is_not_ready() {
+    conform("DEP-10", async |world| {
+        let server = world.server("x", json!({"readinessProbe": http_probe("/switch")}));
+        let pods = pod_spec(vec![server], json!({}));
+        world
+            .create::<Deployment>(deployment("room", 3, pods))
+            .await;
+        world.until("room", "rolled out", is_rolled_out).await;
+        let all = world
+            .api::<Pod>()
+            .list(&ListParams::default())
+            .await
+            .unwrap();
+        let mut names: BTreeSet<_> = all.items.iter().map(|pod| pod.name_any()).collect();
+        let ill = names.pop_first().unwrap();
+        world.sh(&ill, "touch /state/down").await;
+        world.until(&ill, "unready", is_not_ready).await;
+        world
+            .patch::<Deployment>("room", json!({"spec": {"replicas": 2}}))
+            .await;
+        world.until("room", "scaled", is_rolled_out).await;
+        let all = world
+            .api::<Pod>()
+            .list(&ListParams::default())
+            .await
+            .unwrap();
+        let stay = all
+            .items
+            .iter()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none());
+        assert_eq!(
+            stay.map(|pod| pod.name_any()).collect::<BTreeSet<_>>(),
+            names
+        );
     })
     .await;
 }

@@ -120,3 +120,47 @@ async fn svc_9_of_two_pods_the_one_that_drains_gets_no_new_connections() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn svc_11_a_service_may_publish_pods_that_are_not_ready() {
+    conform("SVC-11", async |world| {
+        let mut public = service("room");
+        public["spec"]["publishNotReadyAddresses"] = json!(true);
+        world.create::<Service>(public).await;
+        let unready = json!({"readinessProbe": http_probe("/status/503")});
+        world
+            .pod("room", world.server("room", unready), json!({}))
+            .await;
+        world.caller().await;
+        world.until_says("room", "/status/503 2").await;
+        world.until_answer("room:8080", "room", FOLLOWED).await;
+        assert!(is_not_ready(&world.api().get("room").await.unwrap()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn svc_13_a_named_port_may_have_another_number_in_each_pod() {
+    conform("SVC-13", async |world| {
+        let mut by_name = service("room");
+        by_name["spec"]["ports"][0]["targetPort"] = json!("http");
+        world.create::<Service>(by_name).await;
+        for (name, port) in [("one", 8080), ("two", 8081)] {
+            let more = json!({"ports": [{"name": "http", "containerPort": port}],
+                "env": [{"name": "PORT", "value": port.to_string()}],
+                "readinessProbe": {"httpGet": {"port": "http"}, "periodSeconds": 1}});
+            let spec = pod_spec(vec![world.server(name, more)], json!({}));
+            world
+                .create::<Pod>(
+                    json!({"metadata": {"name": name, "labels": {"app": "room"}}, "spec": spec}),
+                )
+                .await;
+        }
+        world.caller().await;
+        for name in ["one", "two"] {
+            world.until(name, "ready", is_ready).await;
+            world.until_answer("room:8080", name, FOLLOWED).await;
+        }
+    })
+    .await;
+}

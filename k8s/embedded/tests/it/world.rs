@@ -8,6 +8,7 @@ use embedded::{Embedded, Options};
 use futures::{AsyncReadExt, FutureExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, LogParams, Patch, PatchParams, PostParams};
 use kube::config::Kubeconfig;
 use kube::runtime::wait::await_condition;
@@ -17,6 +18,7 @@ use node::{ImageEntry, Images, ShimCommand};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::kinds;
@@ -254,12 +256,33 @@ impl World {
 
     /// Waits for a line in a log; there is none before the container has started.
     pub async fn until_says(&self, pod: &str, line: &str) {
-        let what = format!("{pod} says {line}");
+        self.until_container_says(pod, "c", line).await;
+    }
+
+    pub async fn until_container_says(&self, pod: &str, container: &str, line: &str) {
+        let what = format!("{container} of {pod} says {line}");
+        let params = LogParams {
+            container: Some(container.into()),
+            ..LogParams::default()
+        };
         self.eventually(&what, MOMENTS, async || {
-            let text = self.api::<Pod>().logs(pod, &LogParams::default()).await;
+            let text = self.api::<Pod>().logs(pod, &params).await;
             text.is_ok_and(|text| text.lines().any(|said| said == line))
         })
         .await;
+    }
+
+    /// What a container says from its start to its end, which the answer waits for.
+    pub async fn follow(&self, pod: &str, container: &str) -> JoinHandle<Vec<(Timestamp, String)>> {
+        let params = LogParams {
+            container: Some(container.into()),
+            follow: true,
+            timestamps: true,
+            ..LogParams::default()
+        };
+        let log = self.api::<Pod>().log_stream(pod, &params).await;
+        let log = log.expect("the container has started");
+        tokio::spawn(async move { dated(&read_to_end(log).await) })
     }
 
     pub async fn exec(&self, pod: &str, command: &[&str], input: Option<&str>) -> Ended {
@@ -317,6 +340,15 @@ impl World {
             );
         }
     }
+}
+
+/// The lines of a log with timestamps.
+pub fn dated(log: &str) -> Vec<(Timestamp, String)> {
+    let lines = log.lines().map(|line| {
+        let (at, text) = line.split_once(' ').expect("a time and more");
+        (at.parse().expect("a time"), text.to_owned())
+    });
+    lines.collect()
 }
 
 /// Reads a log until its end, at most as long as `MOMENTS`.
