@@ -90,6 +90,9 @@ pub struct Scenarios {
     /// Image that holds brownout, as the nodes of a real cluster know it
     #[arg(long, default_value = place_image())]
     pub image: String,
+    /// How the embedded cluster keeps pods apart; the best this machine allows if absent
+    #[arg(long, value_enum, hide = true)]
+    pub tier: Option<Tier>,
     /// Where runs are kept
     #[arg(long, default_value = "runs")]
     pub runs: PathBuf,
@@ -164,4 +167,21 @@ pub enum Cluster {
     Embedded,
     /// A real one, by its kubeconfig
     Kube,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tier {
+    /// Processes with a world of their own
+    Sandboxed,
+    /// Processes like any other, as where the machine allows no namespaces
+    Plain,
+}
+
+impl Tier {
+    pub fn word(self) -> &'static str {
+        match self {
+            Tier::Sandboxed => "sandboxed",
+            Tier::Plain => "plain",
+        }
+    }
 }

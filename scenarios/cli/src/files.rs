@@ -1,13 +1,24 @@
 //! The files of a run that are made from its judgement.
+use crate::select::Wrong;
 use anyhow::Context;
-use model::{ExitCode, Report};
+use model::{ExitCode, Plan, Report};
+use serde::{Deserialize, Serialize};
 use std::{
-    io::IsTerminal,
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
-/// Holds the command that made a run.
-const COMMAND_FILE: &str = "command.txt";
+/// Name of the file that says what a run is, written before anything runs.
+const RUN_FILE: &str = "run.json";
+
+/// What a run is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The command that does it again.
+    pub command: String,
+    /// The folders of its arms, in the order they run. One that never ran has a plan and no timeline.
+    pub arms: Vec<String>,
+}
 
 /// Whether somebody watches.
 pub fn is_terminal() -> bool {
@@ -26,15 +37,60 @@ pub fn page(run: &Path) -> PathBuf {
     run.join("report.html")
 }
 
-/// Makes the folder of a run and notes the command that does it again.
-pub fn begin(run: &Path, command: &str) -> anyhow::Result<()> {
-    std::fs::create_dir_all(run).with_context(|| format!("making {}", run.display()))?;
-    std::fs::write(run.join(COMMAND_FILE), command).context("writing the command")
+/// Makes a new folder for a run, named by the time and the scenario, with the plan of each arm in it: whenever the run ends,
+/// it can be told what was left out.
+pub fn begin(runs: &Path, command: &str, plans: &[Plan]) -> anyhow::Result<PathBuf> {
+    let scenario = plans.first().map_or("nothing", |plan| &plan.scenario);
+    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+    let name = format!("{time}-{}", scenario.replace('/', "-"));
+    let begun = || -> io::Result<PathBuf> {
+        std::fs::create_dir_all(runs)?;
+        let folder = new_folder(runs, &name)?;
+        for plan in plans {
+            let arm = folder.join(&plan.arm);
+            std::fs::create_dir(&arm)?;
+            std::fs::write(
+                arm.join(runner::PLAN_FILE),
+                serde_json::to_string_pretty(plan)?,
+            )?;
+        }
+        let arms = plans.iter().map(|plan| plan.arm.clone()).collect();
+        let run = Run {
+            command: command.into(),
+            arms,
+        };
+        std::fs::write(folder.join(RUN_FILE), serde_json::to_string_pretty(&run)?)?;
+        Ok(folder)
+    };
+    begun().with_context(|| format!("making {name} in {}", runs.display()))
 }
 
-/// The command that made a run.
-pub fn read_command(run: &Path) -> Option<String> {
-    std::fs::read_to_string(run.join(COMMAND_FILE)).ok()
+/// `name`, or `name-2` and so on where another run began in the same second.
+fn new_folder(runs: &Path, name: &str) -> io::Result<PathBuf> {
+    let mut folder = runs.join(name);
+    for number in 2.. {
+        match std::fs::create_dir(&folder) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                folder = runs.join(format!("{name}-{number}"));
+            }
+            other => return other.map(|()| folder),
+        }
+    }
+    unreachable!("there are fewer folders than numbers")
+}
+
+/// What the run in a folder is.
+pub fn read(run: &Path) -> anyhow::Result<Run> {
+    let file = run.join(RUN_FILE);
+    let hint = "no run is recorded here; name a folder below runs/";
+    let text = std::fs::read_to_string(&file)
+        .map_err(|e| Wrong(format!("{}: {e}; {hint}", file.display())))?;
+    Ok(serde_json::from_str(&text).map_err(|e| Wrong(format!("{}: {e}", file.display())))?)
+}
+
+/// Prints to stdout. Whoever reads only the beginning, like `head`, is no reason to fail.
+pub fn say(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// Writes the page and what machines read.
@@ -53,4 +109,19 @@ pub fn write(run: &Path, report: &Report) -> anyhow::Result<()> {
 pub fn exit_of(report: &Report) -> ExitCode {
     let arms = report.arms.iter().map(|arm| arm.judgement.exit);
     ExitCode::foremost(arms.chain([report.verdict.into()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_begin_in_the_same_second_have_folders_of_their_own() {
+        let runs = tempfile::tempdir().unwrap();
+        let names = [0, 1, 2].map(|_| new_folder(runs.path(), "r").unwrap());
+        assert_eq!(
+            names,
+            ["r", "r-2", "r-3"].map(|name| runs.path().join(name))
+        );
+    }
 }

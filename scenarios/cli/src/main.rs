@@ -70,7 +70,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Validate { files } => select::validate(&files),
         Command::Explain { name, arms } => select::explain(&name, &arms),
         Command::Schema => {
-            println!("{:#}", plan::schema());
+            files::say(&format!("{:#}\n", plan::schema()));
             Ok(ExitCode::Pass)
         }
         Command::Report { run, junit } => runs::report_again(&run, junit.as_deref()),

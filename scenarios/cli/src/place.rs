@@ -5,7 +5,7 @@ use chaos::Place;
 use cluster::Cluster;
 use embedded::{Embedded, Options};
 use model::ExitCode;
-use node::{ImageEntry, Images, ShimCommand};
+use node::{ImageEntry, Images, ShimCommand, runtime::Tier};
 use std::path::Path;
 
 /// The hidden word that starts the shim.
@@ -35,7 +35,11 @@ impl Ready {
 pub async fn ready(wanted: &args::Scenarios, dir: &Path) -> anyhow::Result<Ready> {
     match wanted.cluster {
         args::Cluster::Embedded => {
-            let embedded = start_embedded(dir).await?;
+            let tier = wanted.tier.map(|tier| match tier {
+                args::Tier::Sandboxed => Tier::Sandboxed,
+                args::Tier::Plain => Tier::Plain,
+            });
+            let embedded = start_embedded(dir, tier).await?;
             let cluster = Cluster::new(embedded.client());
             Ok(Ready {
                 cluster,
@@ -62,7 +66,7 @@ pub async fn ready(wanted: &args::Scenarios, dir: &Path) -> anyhow::Result<Ready
     }
 }
 
-async fn start_embedded(dir: &Path) -> anyhow::Result<Embedded> {
+async fn start_embedded(dir: &Path, tier: Option<Tier>) -> anyhow::Result<Embedded> {
     let program = std::env::current_exe().context("finding this program")?;
     let image = ImageEntry {
         program: program.clone(),
@@ -75,7 +79,7 @@ async fn start_embedded(dir: &Path) -> anyhow::Result<Embedded> {
             args: vec![SHIM.into()],
         },
         images: Images::new().with(IMAGE, image),
-        tier: None,
+        tier,
     };
     embedded::start(options)
         .await
@@ -84,7 +88,7 @@ async fn start_embedded(dir: &Path) -> anyhow::Result<Embedded> {
 
 /// `brownout cluster`: an embedded cluster until a signal comes.
 pub async fn keep_cluster(dir: &Path) -> anyhow::Result<ExitCode> {
-    let cluster = start_embedded(dir).await?;
+    let cluster = start_embedded(dir, None).await?;
     println!(
         "An embedded cluster runs until Ctrl-C; pods are {}.",
         cluster.tier()

@@ -2,19 +2,16 @@
 use crate::{files, select::Wrong};
 use anyhow::Context;
 use model::{ExitCode, Plan, Timeline};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// `brownout report`: judges a recorded run again.
 pub fn report_again(run: &Path, junit: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let arms = arms_of(run)?;
-    let recorded = arms
-        .iter()
-        .map(|dir| read(dir))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let reproduce = files::read_command(run).unwrap_or_default();
+    let made = files::read(run)?;
+    let arms = made.arms.iter().map(|arm| read(&run.join(arm)));
+    let recorded = arms.collect::<anyhow::Result<Vec<_>>>()?;
     let report = checks::report(
         recorded,
-        &reproduce,
+        &made.command,
         env!("CARGO_PKG_VERSION"),
         &files::now(),
     );
@@ -22,36 +19,9 @@ pub fn report_again(run: &Path, junit: Option<&Path>) -> anyhow::Result<ExitCode
     if let Some(junit) = junit {
         std::fs::write(junit, render::junit(std::slice::from_ref(&report)))?;
     }
-    print!("{}", render::terminal(&report, files::is_terminal()));
-    println!("{}", files::page(run).display());
+    files::say(&render::terminal(&report, files::is_terminal()));
+    files::say(&format!("  report: {}\n", files::page(run).display()));
     Ok(files::exit_of(&report))
-}
-
-/// The arms of a run, in the order they ran: its folders with a plan, or the folder itself.
-fn arms_of(run: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let has_plan = |dir: &PathBuf| dir.join(runner::PLAN_FILE).is_file();
-    let entries = std::fs::read_dir(run).map_err(|e| Wrong(format!("{}: {e}", run.display())))?;
-    let mut arms: Vec<PathBuf> = entries
-        .filter_map(|e| Some(e.ok()?.path()))
-        .filter(has_plan)
-        .collect();
-    let began = |dir: &PathBuf| {
-        std::fs::metadata(dir.join(runner::PLAN_FILE))
-            .and_then(|m| m.modified())
-            .ok()
-    };
-    arms.sort_by_key(began);
-    if has_plan(&run.to_path_buf()) {
-        arms.insert(0, run.into());
-    }
-    if arms.is_empty() {
-        return Err(Wrong(format!(
-            "{}: no run is recorded here; name a folder below runs/",
-            run.display()
-        ))
-        .into());
-    }
-    Ok(arms)
 }
 
 fn read(dir: &Path) -> anyhow::Result<(Plan, Timeline)> {

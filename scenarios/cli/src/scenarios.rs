@@ -7,12 +7,9 @@ use crate::{
     signals,
 };
 use anyhow::Context;
-use model::{ExitCode, Plan, Report, Timeline, Verdict};
+use model::{ExitCode, Fact, Micros, Observation, Plan, Report, Timeline, Verdict};
 use runner::{Progress, Stop, World};
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 use tokio::sync::watch;
 
 /// Runs them all; a signal ends the one that runs and leaves out the others.
@@ -30,17 +27,23 @@ pub async fn run(wanted: args::Scenarios) -> anyhow::Result<ExitCode> {
     signals::stop_on_signals(stop.clone())?;
     let began = Instant::now();
     let mut reports = vec![];
+    let mut ended = vec![];
     for (selected, plans) in planned {
-        if stop.asked().is_none() {
-            reports.push(scenario(selected, plans, &wanted, &stop).await?);
+        if stop.asked().is_some() {
+            // What was left out was not shown, however well the others went.
+            ended.push(ExitCode::Stopped);
+            break;
         }
+        let report = scenario(selected, plans, &wanted, &stop).await?;
+        ended.push(files::exit_of(&report));
+        reports.push(report);
     }
     if let Some(junit) = &wanted.junit {
         std::fs::write(junit, render::junit(&reports))
             .with_context(|| format!("writing {}", junit.display()))?;
     }
     summarise(&reports, began);
-    Ok(ExitCode::foremost(reports.iter().map(files::exit_of)))
+    Ok(ExitCode::foremost(ended))
 }
 
 async fn scenario(
@@ -50,56 +53,67 @@ async fn scenario(
     stop: &Stop,
 ) -> anyhow::Result<Report> {
     let name = selected.scenario.name();
-    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    let run = wanted
-        .runs
-        .join(format!("{time}-{}", name.replace('/', "-")));
     let command = command(name, wanted);
-    files::begin(&run, &command)?;
+    let plans: Vec<Plan> = plans
+        .into_iter()
+        .map(|plan| on_this_cluster(plan, wanted))
+        .collect();
+    let run = files::begin(&wanted.runs, &command, &plans)?;
     let mut recorded = vec![];
     for plan in plans {
-        if stop.asked().is_some() {
-            break;
-        }
-        recorded.push(arm(plan, &run, wanted, stop).await?);
+        let timeline = match stop.asked() {
+            Some(by) => left_out(by),
+            None => arm(&plan, &run, wanted, stop).await?,
+        };
+        recorded.push((plan, timeline));
     }
     let report = checks::report(recorded, &command, env!("CARGO_PKG_VERSION"), &files::now());
     files::write(&run, &report)?;
-    print!("{}", render::terminal(&report, files::is_terminal()));
-    println!("  report: {}\n", files::page(&run).display());
+    files::say(&render::terminal(&report, files::is_terminal()));
+    files::say(&format!("  report: {}\n\n", files::page(&run).display()));
     Ok(report)
 }
 
+/// The image and the Kafka that the cluster has, in place of those the manifests name.
+fn on_this_cluster(mut plan: Plan, wanted: &args::Scenarios) -> Plan {
+    kafka::with_image(&mut plan, place::IMAGE, &wanted.image);
+    if let Some(address) = &wanted.kafka {
+        kafka::on_real_kafka(&mut plan, address, &suffix());
+    }
+    plan
+}
+
+/// The timeline of an arm that a stop came before.
+fn left_out(by: String) -> Timeline {
+    Timeline::new(vec![Observation {
+        at: Micros::ZERO,
+        fact: Fact::Stopped { by },
+    }])
+}
+
 async fn arm(
-    mut plan: Plan,
+    plan: &Plan,
     run: &Path,
     wanted: &args::Scenarios,
     stop: &Stop,
-) -> anyhow::Result<(Plan, Timeline)> {
+) -> anyhow::Result<Timeline> {
     let dir = run.join(&plan.arm);
-    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
-    let suffix = suffix();
-    kafka::with_image(&mut plan, place::IMAGE, &wanted.image);
-    if let Some(address) = &wanted.kafka {
-        kafka::on_real_kafka(&mut plan, address, &suffix);
-    }
-    let progress = watch::Sender::new(Progress::of(&plan));
+    let progress = watch::Sender::new(Progress::of(plan));
     let screen = Screen::start(progress.subscribe());
     let ready = place::ready(wanted, &dir.join("cluster")).await?;
     let world = World {
         cluster: ready.cluster.clone(),
         place: ready.place.clone(),
         kind: ready.kind.into(),
-        namespace: format!("{}-{suffix}", plan.namespace),
+        namespace: format!("{}-{}", plan.namespace, suffix()),
         image: wanted.image.clone(),
-        dir: PathBuf::from(&dir),
+        dir,
         stop: stop.clone(),
     };
-    let performed = runner::run(&plan, &world, progress).await;
+    let performed = runner::run(plan, &world, progress).await;
     ready.end().await;
     screen.end().await;
-    let timeline = performed.with_context(|| format!("running {}", plan.scenario))?;
-    Ok((plan, timeline))
+    performed.with_context(|| format!("running {}", plan.scenario))
 }
 
 /// Five hexadecimal digits that the namespaces of two runs on one cluster hardly share.
@@ -119,7 +133,10 @@ fn command(name: &str, wanted: &args::Scenarios) -> String {
         .find(|n| n.ends_with(".yaml") || n.ends_with(".yml"));
     let name = file.map_or(name, String::as_str);
     let place = match wanted.cluster {
-        Cluster::Embedded => String::new(),
+        Cluster::Embedded => wanted
+            .tier
+            .map(|tier| format!(" --tier {}", tier.word()))
+            .unwrap_or_default(),
         Cluster::Kube => {
             let context = wanted.context.as_ref().map(|c| format!(" --context {c}"));
             let kafka = wanted.kafka.as_ref().map(|k| format!(" --kafka {k}"));
@@ -141,15 +158,19 @@ fn summarise(reports: &[Report], began: Instant) {
         return;
     }
     let count = |verdict| reports.iter().filter(|r| r.verdict == verdict).count();
-    println!(
-        "{} scenarios in {} s: {} pass, {} fail, {} inconclusive",
+    files::say(&format!(
+        "{} scenarios in {} s: {} pass, {} fail, {} inconclusive\n",
         reports.len(),
         began.elapsed().as_secs(),
         count(Verdict::Pass),
         count(Verdict::Fail),
         count(Verdict::Inconclusive),
-    );
+    ));
     for report in reports {
-        println!("  {:<13} {}", report.verdict.word(), report.scenario);
+        files::say(&format!(
+            "  {:<13} {}\n",
+            report.verdict.word(),
+            report.scenario
+        ));
     }
 }

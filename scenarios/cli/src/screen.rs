@@ -147,18 +147,16 @@ mod tests {
 
     #[test]
     fn a_line_says_where_the_run_is_and_what_comes_next() {
-        let progress = Progress {
-            title: "mybnb/zero-downtime (with-probes)".into(),
-            phase: Some(Phase::Running),
-            now: Micros::from_millis(4_200),
-            running: vec!["load".into()],
-            requests: 800,
-            errors: 3,
-            ready: [("review".to_string(), (0, 1))].into(),
-            load_ends: Some(Micros::from_secs(12)),
-            next: Some(("redeploy".into(), Micros::from_millis(5_200))),
-            ..Progress::default()
-        };
+        let mut progress = Progress::default();
+        progress.title = "mybnb/zero-downtime (with-probes)".into();
+        progress.phase = Some(Phase::Running);
+        progress.now = Micros::from_millis(4_200);
+        progress.running = vec!["load".into()];
+        progress.requests = 800;
+        progress.errors = 3;
+        progress.ready = [("review".to_string(), (0, 1))].into();
+        progress.load_ends = Some(Micros::from_secs(12));
+        progress.next = Some(("redeploy".into(), Micros::from_millis(5_200)));
         assert_eq!(
             line(&progress),
             "mybnb/zero-downtime (with-probes)  Running  4.2 s  load  0/s  3 of 800 failed  review 0/1 ready  8 s left  redeploy in 1.0 s"

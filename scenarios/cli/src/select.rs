@@ -1,5 +1,8 @@
 //! From what was typed to scenarios.
-use crate::args::{Scenarios, Variant};
+use crate::{
+    args::{Scenarios, Variant},
+    files,
+};
 use anyhow::Context;
 use model::{ExitCode, Plan};
 use plan::{Overrides, Scenario};
@@ -104,17 +107,20 @@ fn from_file(file: &Path) -> anyhow::Result<Selected> {
 /// `brownout scenarios --list`
 pub fn list(wanted: &Scenarios) -> anyhow::Result<ExitCode> {
     for Selected { scenario, .. } in select(&wanted.names)? {
-        println!("{}", scenario.name());
-        println!("    {}", scenario.hypothesis());
+        files::say(&format!("{}\n", scenario.name()));
+        files::say(&format!("    {}\n", scenario.hypothesis()));
         let arms: Vec<&str> = scenario
             .arms()
             .iter()
             .map(|arm| arm.name.as_str())
             .collect();
         if arms.len() > 1 {
-            println!("    arms: {}", arms.join(", "));
+            files::say(&format!("    arms: {}\n", arms.join(", ")));
         }
-        println!("    replays: {}", scenario.documented_ids().join(", "));
+        files::say(&format!(
+            "    replays: {}\n",
+            scenario.documented_ids().join(", ")
+        ));
     }
     Ok(ExitCode::Pass)
 }
@@ -124,7 +130,7 @@ pub fn validate(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let mut wrong = vec![];
     for file in files {
         match from_file(file) {
-            Ok(_) => println!("{}: ok", file.display()),
+            Ok(_) => files::say(&format!("{}: ok\n", file.display())),
             Err(e) => wrong.push(e.to_string()),
         }
     }
@@ -139,7 +145,7 @@ pub fn validate(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
 pub fn explain(name: &str, variant: &Variant) -> anyhow::Result<ExitCode> {
     for selected in one(name).context("explaining")? {
         for plan in selected.plans(variant)? {
-            println!("{}", plan::explain(&plan));
+            files::say(&format!("{}\n", plan::explain(&plan)));
         }
     }
     Ok(ExitCode::Pass)
