@@ -9,6 +9,7 @@
 mod conditions;
 mod duplicates;
 mod endpoints;
+mod finality;
 #[cfg(test)]
 mod fixture;
 mod json;

@@ -2,10 +2,11 @@
 //!
 //! - Without a steady baseline or an effective fault nothing was shown: every finding is inconclusive, except a pass that does not
 //!   depend on a fault.
-//! - Without the load, the recovery or the evidence as planned, a pass is not earned; what was shown not to hold stays shown.
+//! - Without the load, the recovery or the evidence as planned, a pass is not earned; what was shown not to hold stays shown where
+//!   the missing part could not have changed it.
 use crate::{
     conditions::{self, COMPLETE, DELIVERED, EFFECTIVE, RECOVERED, STEADY},
-    count, offset,
+    count, finality, offset,
     sample::Sample,
 };
 use model::{
@@ -36,7 +37,9 @@ pub(crate) fn qualify(plan: &Plan, conditions: &[Finding], findings: Vec<Finding
             let passed = finding.verdict == Verdict::Pass;
             match (nothing_shown, not_earned) {
                 (Some(condition), _) if !passed || depends => untold(finding, condition),
-                (_, Some(condition)) if passed => untold(finding, condition),
+                (_, Some(condition)) if passed || !finality::is_final(&check.kind) => {
+                    untold(finding, condition)
+                }
                 _ => finding,
             }
         })
@@ -132,21 +135,24 @@ pub(crate) fn conclude(conditions: &[Finding], findings: &[Finding]) -> (Verdict
             Verdict::Inconclusive,
             "nothing was asked that counts".into(),
         ),
-        n => (Verdict::Pass, passed(&counting, n)),
+        _ => (Verdict::Pass, passed(&counting)),
     }
 }
 
-fn passed(counting: &[&Finding], n: usize) -> String {
-    let named: Vec<String> = counting
-        .iter()
-        .take(NAMED_MAX)
-        .map(|f| f.because.clone())
-        .collect();
-    let more = match n.saturating_sub(NAMED_MAX) {
+fn passed(counting: &[&Finding]) -> String {
+    // Several objectives may rest on one figure.
+    let mut shown: Vec<&str> = vec![];
+    for finding in counting {
+        if !shown.contains(&finding.because.as_str()) {
+            shown.push(&finding.because);
+        }
+    }
+    let more = match shown.len().saturating_sub(NAMED_MAX) {
         0 => String::new(),
         n => format!("; and {n} more"),
     };
-    format!("{}{more}", named.join("; "))
+    shown.truncate(NAMED_MAX);
+    format!("{}{more}", shown.join("; "))
 }
 
 /// What the run cannot tell, whatever its verdict.
@@ -316,6 +322,18 @@ mod tests {
         );
         let failing = Story::rollout().failing(2300..2500).with(ms(2100), gap());
         assert_eq!(judged(failing).0, Verdict::Fail);
+    }
+
+    #[test]
+    fn what_had_not_happened_when_a_run_was_stopped_is_not_a_failure() {
+        let stopped = Fact::Stopped {
+            by: "SIGINT".into(),
+        };
+        let lossy = check("some are lost", Metric::Availability, Comparison::Less, 1.0);
+        let story = Story::rollout().with(ms(2900), stopped).asking(vec![lossy]);
+        let judgement = judge(&story.plan(), &story.timeline());
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert_eq!(judgement.exit, ExitCode::Stopped);
     }
 
     #[test]
