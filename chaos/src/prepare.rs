@@ -53,21 +53,21 @@ pub fn prepare(fault: &FaultKind, manifests: &[Manifest]) -> Result<Prepared, No
             service,
             grace_period_seconds,
         } => {
-            let objects = file_of(service, manifests)?;
+            let objects = deployment_and_service(service, manifests)?;
             Ok(Prepared {
                 targets: objects.iter().map(title).collect(),
                 inject: Change::Delete(
                     objects.iter().rev().cloned().collect(),
                     *grace_period_seconds,
                 ),
-                undo: Change::Apply(objects.to_vec()),
+                undo: Change::Apply(objects),
             })
         }
         FaultKind::Rollout {
             deployment,
             manifest,
         } => {
-            file_of(deployment, manifests)?;
+            deployment_and_service(deployment, manifests)?;
             Ok(Prepared {
                 targets: vec![format!("Deployment/{deployment} by {}", manifest.file)],
                 inject: Change::Apply(manifest.objects.clone()),
@@ -77,29 +77,24 @@ pub fn prepare(fault: &FaultKind, manifests: &[Manifest]) -> Result<Prepared, No
     }
 }
 
-/// The objects of the file that a Deployment is in, as `kubectl delete -f` would take them.
-fn file_of<'a>(deployment: &str, manifests: &'a [Manifest]) -> Result<&'a [Value], NoTarget> {
-    let is_deployment = |o: &&Value| o["kind"] == "Deployment";
-    let holds = |m: &&Manifest| {
-        m.objects
-            .iter()
-            .filter(is_deployment)
-            .any(|o| o["metadata"]["name"] == deployment)
-    };
-    match manifests.iter().find(holds) {
-        Some(manifest) => Ok(&manifest.objects),
-        None => {
-            let all = manifests
-                .iter()
-                .flat_map(|m| &m.objects)
-                .filter(is_deployment);
-            let names: Vec<&str> = all.filter_map(|o| o["metadata"]["name"].as_str()).collect();
-            Err(NoTarget {
-                wanted: deployment.into(),
-                there: names.join(", "),
-            })
-        }
+/// The Deployment of that name, and the Service if there is one, in the order of the manifests.
+fn deployment_and_service(name: &str, manifests: &[Manifest]) -> Result<Vec<Value>, NoTarget> {
+    let objects = || manifests.iter().flat_map(|m| &m.objects);
+    let is = |o: &Value, kind: &str| o["kind"] == kind && o["metadata"]["name"] == name;
+    if !objects().any(|o| is(o, "Deployment")) {
+        let deployments = objects().filter(|o| o["kind"] == "Deployment");
+        let names: Vec<&str> = deployments
+            .filter_map(|o| o["metadata"]["name"].as_str())
+            .collect();
+        return Err(NoTarget {
+            wanted: name.into(),
+            there: names.join(", "),
+        });
     }
+    Ok(objects()
+        .filter(|o| is(o, "Deployment") || is(o, "Service"))
+        .cloned()
+        .collect())
 }
 
 fn title(object: &Value) -> String {
@@ -152,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_goes_down_with_all_of_its_file_and_comes_back_the_same() {
+    fn a_service_goes_down_with_its_deployment_and_comes_back_the_same() {
         let fault = FaultKind::ServiceDown {
             service: "auth".into(),
             grace_period_seconds: None,

@@ -18,9 +18,8 @@ pub const OWNER_LABEL: &str = "brownout.dev/run";
 /// Field manager of everything the harness applies.
 const MANAGER: &str = "brownout";
 
-/// Kinds without a namespace that a manifest may hold.
-const CLUSTER_SCOPED: [&str; 6] = [
-    "Namespace",
+/// Kinds without a namespace, besides Namespace itself, that a manifest may hold.
+const CLUSTER_SCOPED: [&str; 5] = [
     "PersistentVolume",
     "ClusterRole",
     "ClusterRoleBinding",
@@ -61,6 +60,11 @@ pub enum Error {
     /// An object that cannot be sent.
     #[error("an object has no {0}; every manifest needs apiVersion, kind and metadata.name")]
     Object(&'static str),
+    /// An object that would outlive the run.
+    #[error(
+        "{0} belongs to no namespace, and a run only removes its own: leave it out of the manifests and make it beforehand"
+    )]
+    Lasting(String),
     /// Something did not become so in time.
     #[error("{what} within {limit:?}; {so_far}")]
     TimedOut {
@@ -203,11 +207,18 @@ impl Cluster {
     }
 
     /// Applies an object as `kubectl apply --server-side --force-conflicts` does. An object that names another namespace
-    /// is put into this one.
+    /// is put into this one, and a Namespace among the objects is left out.
     ///
     /// # Errors
-    /// When it is refused.
+    /// When it is refused, and [`Error::Lasting`] for one that belongs to no namespace.
     pub async fn apply(&self, namespace: &str, object: &Value) -> Result<(), Error> {
+        match object["kind"].as_str() {
+            Some("Namespace") => return Ok(()),
+            Some(kind) if CLUSTER_SCOPED.contains(&kind) => {
+                return Err(Error::Lasting(title(object)));
+            }
+            _ => {}
+        }
         let (api, name) = self.api_of(namespace, object)?;
         let mut object = object.clone();
         if let Some(metadata) = object["metadata"].as_object_mut() {
@@ -272,11 +283,7 @@ impl Cluster {
         let (group, version) = version.split_once('/').unwrap_or(("", &version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
         let client = self.client.clone();
-        let api = if CLUSTER_SCOPED.contains(&kind.as_str()) {
-            Api::all_with(client, &resource)
-        } else {
-            Api::namespaced_with(client, namespace, &resource)
-        };
+        let api = Api::namespaced_with(client, namespace, &resource);
         Ok((api, name))
     }
 }

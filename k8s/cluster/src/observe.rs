@@ -126,7 +126,20 @@ impl Observer {
         ));
         watches.spawn(each(cluster, namespace, eye, |eye, event: Told<Event>| {
             if !event.gone {
-                eye.see(|_| vec![event_fact(&event.object)]);
+                eye.see(|view| {
+                    let fact = event_fact(&event.object);
+                    if let Fact::Event {
+                        object,
+                        severity,
+                        message,
+                        ..
+                    } = &fact
+                        && severity == "Warning"
+                    {
+                        view.warn(format!("{object}: {message}"));
+                    }
+                    vec![fact]
+                });
             }
         }));
         Observer {

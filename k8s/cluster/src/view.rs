@@ -1,6 +1,6 @@
 //! What is in a namespace, as far as the watches have told.
 use model::{Fact, PodState};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A namespace at one moment. Everything in it has been written to the timeline as well.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,7 +13,12 @@ pub struct View {
     pub services: BTreeSet<String>,
     /// Ready endpoints by the name of their Service.
     pub endpoints: BTreeMap<String, u32>,
+    /// The latest warnings of the cluster, newest last; at most [`WARNINGS_MAX`].
+    pub warnings: VecDeque<String>,
 }
+
+/// So many warnings are kept: what is wrong now is among the last of them.
+const WARNINGS_MAX: usize = 5;
 
 /// A Deployment's counts.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -87,7 +92,16 @@ impl View {
         })
     }
 
-    /// The counts of all, for a message that says why something is not as it should be.
+    /// Takes up what the cluster warns of. The same warning again only becomes the newest.
+    pub(crate) fn warn(&mut self, warning: String) {
+        self.warnings.retain(|w| *w != warning);
+        self.warnings.push_back(warning);
+        if self.warnings.len() > WARNINGS_MAX {
+            self.warnings.pop_front();
+        }
+    }
+
+    /// The counts of all and what the cluster warned of last, for a message that says why something is not as it should be.
     pub fn summary(&self) -> String {
         let counts = self
             .deployments
@@ -95,11 +109,14 @@ impl View {
             .map(|(name, r)| format!("{name} {}/{} ready", r.ready, r.desired));
         let troubled = self.pods.values().filter(|p| !p.reason.is_empty());
         let troubles = troubled.map(|p| format!("{} {}", p.name, p.reason));
-        let all: Vec<String> = counts.chain(troubles).collect();
+        let all: Vec<String> = counts
+            .chain(troubles)
+            .chain(self.warnings.iter().cloned())
+            .collect();
         if all.is_empty() {
             "there is no Deployment".into()
         } else {
-            all.join(", ")
+            all.join("; ")
         }
     }
 }
@@ -166,6 +183,18 @@ mod tests {
             })
         ));
         assert_eq!(view.see_deployment("room", None), None);
+    }
+
+    #[test]
+    fn a_summary_ends_with_what_the_cluster_warned_of_last() {
+        let mut view = View::default();
+        for n in [1, 2, 3, 4, 5, 6, 3] {
+            view.warn(format!("warning {n}"));
+        }
+        assert_eq!(
+            view.summary(),
+            "warning 2; warning 4; warning 5; warning 6; warning 3"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Where a plan is performed: a cluster of our own in this process, or a real one.
-use crate::args;
+use crate::{args, select::Wrong};
 use anyhow::Context;
 use chaos::Place;
 use cluster::Cluster;
@@ -13,6 +13,10 @@ pub const SHIM: &str = "shim";
 
 /// The image that the manifests name; on the embedded cluster it is this program.
 pub const IMAGE: &str = "brownout:dev";
+
+/// Said whenever pods are not kept apart.
+const PLAIN: &str = "brownout: pods are plain processes here, for this machine allows no user namespaces: they share /tmp and the \
+    host's names, and find Services by BROWNOUT_HOSTS (see k8s/README.md)";
 
 /// A cluster to run on, and the embedded one behind it if there is one.
 pub struct Ready {
@@ -40,6 +44,9 @@ pub async fn ready(wanted: &args::Scenarios, dir: &Path) -> anyhow::Result<Ready
                 args::Tier::Plain => Tier::Plain,
             });
             let embedded = start_embedded(dir, tier).await?;
+            if embedded.tier() == Tier::Plain {
+                eprintln!("{PLAIN}");
+            }
             let cluster = Cluster::new(embedded.client());
             Ok(Ready {
                 cluster,
@@ -49,9 +56,12 @@ pub async fn ready(wanted: &args::Scenarios, dir: &Path) -> anyhow::Result<Ready
             })
         }
         args::Cluster::Kube => {
-            let cluster = Cluster::connect(wanted.kubeconfig.as_deref(), wanted.context.as_deref())
-                .await
-                .context("a real cluster was asked for; --kubeconfig and --context choose one")?;
+            let cluster = Cluster::connect(wanted.kubeconfig.as_deref(), wanted.context.as_deref());
+            let cluster = cluster.await.map_err(|e| {
+                Wrong(format!(
+                    "{e}\n--kubeconfig and --context choose the cluster that --cluster kube runs on"
+                ))
+            })?;
             let place = Place::Kube {
                 kubeconfig: wanted.kubeconfig.clone(),
                 context: wanted.context.clone(),
@@ -95,7 +105,7 @@ pub async fn keep_cluster(dir: &Path) -> anyhow::Result<ExitCode> {
     );
     println!("export KUBECONFIG={}", cluster.kubeconfig().display());
     println!(
-        "Image {IMAGE} is this program: kubectl apply -f k8s/manifests/kafka.yaml -f k8s/manifests/mybnb"
+        "Image {IMAGE} is this program: kubectl apply -f k8s/manifests/kafka.yaml -f k8s/manifests/mybnb/review.yaml"
     );
     let stop = runner::Stop::default();
     crate::signals::stop_on_signals(stop.clone())?;

@@ -9,7 +9,10 @@ use crate::{
 use anyhow::Context;
 use model::{ExitCode, Fact, Micros, Observation, Plan, Report, Timeline, Verdict};
 use runner::{Progress, Stop, World};
-use std::{path::Path, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 use tokio::sync::watch;
 
 /// Runs them all; a signal ends the one that runs and leaves out the others.
@@ -100,7 +103,14 @@ async fn arm(
     let dir = run.join(&plan.arm);
     let progress = watch::Sender::new(Progress::of(plan));
     let screen = Screen::start(progress.subscribe());
-    let ready = place::ready(wanted, &dir.join("cluster")).await?;
+    let ready = place::ready(wanted, &dir.join("cluster")).await;
+    let ready = match ready {
+        Ok(ready) => ready,
+        Err(e) => {
+            screen.end().await;
+            return Err(e);
+        }
+    };
     let world = World {
         cluster: ready.cluster.clone(),
         place: ready.place.clone(),
@@ -132,23 +142,28 @@ fn command(name: &str, wanted: &args::Scenarios) -> String {
         .iter()
         .find(|n| n.ends_with(".yaml") || n.ends_with(".yml"));
     let name = file.map_or(name, String::as_str);
-    let place = match wanted.cluster {
-        Cluster::Embedded => wanted
-            .tier
-            .map(|tier| format!(" --tier {}", tier.word()))
-            .unwrap_or_default(),
-        Cluster::Kube => {
-            let context = wanted.context.as_ref().map(|c| format!(" --context {c}"));
-            let kafka = wanted.kafka.as_ref().map(|k| format!(" --kafka {k}"));
-            format!(
-                " --cluster kube{}{}",
-                context.unwrap_or_default(),
-                kafka.unwrap_or_default()
-            )
-        }
+    let option = |word: &str, value: &Option<String>| {
+        value
+            .as_ref()
+            .map(|value| format!(" --{word} {value}"))
+            .unwrap_or_default()
     };
+    let path = |path: &PathBuf| path.display().to_string();
+    let place = match wanted.cluster {
+        Cluster::Embedded => option("tier", &wanted.tier.map(|tier| tier.word().into())),
+        Cluster::Kube => format!(
+            " --cluster kube{}{}{}",
+            option("kubeconfig", &wanted.kubeconfig.as_ref().map(path)),
+            option("context", &wanted.context),
+            option(
+                "image",
+                &(wanted.image != place::IMAGE).then(|| wanted.image.clone())
+            ),
+        ),
+    };
+    let kafka = option("kafka", &wanted.kafka);
     format!(
-        "cargo run scenarios {name}{}{place}",
+        "cargo run scenarios {name}{}{place}{kafka}",
         wanted.variant.words()
     )
 }

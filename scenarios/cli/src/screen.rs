@@ -4,7 +4,7 @@ use std::{
     io::{IsTerminal, Write},
     time::Duration,
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 /// A terminal is redrawn so often.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -38,8 +38,9 @@ impl Screen {
 }
 
 async fn redraw(progress: watch::Receiver<Progress>, mut done: watch::Receiver<bool>) {
+    let began = Instant::now();
     loop {
-        let line = fit(&line(&progress.borrow()), width());
+        let line = fit(&line(&progress.borrow(), began.elapsed()), width());
         eprint!("\r\x1b[2K{line}");
         let _ = std::io::stderr().flush();
         if tokio::time::timeout(REDRAW, done.wait_for(|d| *d))
@@ -53,16 +54,17 @@ async fn redraw(progress: watch::Receiver<Progress>, mut done: watch::Receiver<b
 }
 
 async fn print(mut progress: watch::Receiver<Progress>, mut done: watch::Receiver<bool>) {
+    let began = Instant::now();
     let mut shown = String::new();
-    let mut shown_at = tokio::time::Instant::now();
+    let mut shown_at = began;
     loop {
         let (event, now) = {
             let progress = progress.borrow_and_update();
-            (event(&progress), line(&progress))
+            (event(&progress), line(&progress, began.elapsed()))
         };
         if event != shown || shown_at.elapsed() >= HEARTBEAT {
             eprintln!("{now}");
-            (shown, shown_at) = (event, tokio::time::Instant::now());
+            (shown, shown_at) = (event, Instant::now());
         }
         tokio::select! {
             _ = done.wait_for(|d| *d) => return,
@@ -84,10 +86,10 @@ fn event(progress: &Progress) -> String {
 }
 
 /// `mybnb/zero-downtime (with-probes)  Running  4.2 s  redeploy  250/s  0 errors  review 1/1  7.8 s left  next redeploy in 1.0 s`
-fn line(progress: &Progress) -> String {
+fn line(progress: &Progress, elapsed: Duration) -> String {
     let mut parts = vec![progress.title.clone()];
     parts.push(progress.phase.map_or("Starting", |p| p.word()).into());
-    parts.push(format!("{:.1} s", progress.now.as_secs_f64()));
+    parts.push(format!("{:.1} s", elapsed.as_secs_f64()));
     if !progress.running.is_empty() {
         parts.push(progress.running.join(" + "));
     }
@@ -158,7 +160,7 @@ mod tests {
         progress.load_ends = Some(Micros::from_secs(12));
         progress.next = Some(("redeploy".into(), Micros::from_millis(5_200)));
         assert_eq!(
-            line(&progress),
+            line(&progress, Duration::from_millis(4_200)),
             "mybnb/zero-downtime (with-probes)  Running  4.2 s  load  0/s  3 of 800 failed  review 0/1 ready  8 s left  redeploy in 1.0 s"
         );
         assert_eq!(fit("abcdef", 4), "abc");
