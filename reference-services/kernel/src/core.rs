@@ -1,14 +1,21 @@
 //! core — performs what a service's domain decided: calls first, then one transaction with rows and events.
+//!
+//! The first half is in `consult`, the second in `write`.
 
+mod consult;
+mod write;
+
+use crate::asked::Asked;
 use crate::correlation::Correlation;
-use crate::edge::{Answer, Edge};
-use crate::effect::Effect;
+use crate::edge::Edge;
+use crate::effect::{Effect, News, Refusal, Reply};
 use crate::event::Event;
-use crate::service::{Listener, Resource, Service};
+use crate::service::{Listener, Operation, Resource, Service};
 use crate::shape::{Fields, Misshapen};
-use crate::store::{Row, Store, StoreError, Transaction};
+use crate::store::{Row, Store, StoreError};
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use write::Opening;
 
 /// How often a change is tried when others change the same row at the same moment.
 const TRIES_MAX: usize = 3;
@@ -17,6 +24,7 @@ const TRIES_MAX: usize = 3;
 pub(crate) struct Core {
     pub name: &'static str,
     pub resources: Vec<Resource>,
+    pub operations: Vec<Operation>,
     pub listener: Option<Listener>,
     pub store: Store,
     pub edge: Edge,
@@ -39,6 +47,10 @@ pub(crate) enum Rejected {
     Store(#[from] StoreError),
     #[error("others change it at the same time")]
     Contended,
+    #[error("refused: {}", .0.message)]
+    Refused(Refusal),
+    #[error("it was handled before")]
+    Repeated,
 }
 
 /// How the handling of an event ended.
@@ -63,12 +75,14 @@ impl Core {
         let Service {
             name,
             resources,
+            operations,
             listener,
             ..
         } = service;
         Core {
             name,
             resources,
+            operations,
             listener,
             store,
             edge,
@@ -89,10 +103,8 @@ impl Core {
             fields,
         };
         let effects = (resource.on_create)(row.id, &row.fields);
-        self.make_calls(&effects, correlation).await?;
-        let mut transaction = self.store.begin().await?;
-        transaction.insert(&resource.table, &row).await?;
-        self.commit(transaction, &effects, correlation).await?;
+        let opening = Opening::Insert(&resource.table, &row);
+        self.perform(opening, effects, correlation).await?;
         Ok(row)
     }
 
@@ -107,22 +119,17 @@ impl Core {
     ) -> Result<Row, Rejected> {
         let given = resource.table.shape.read(body)?;
         for _ in 0..TRIES_MAX {
-            let old = self
-                .store
-                .get(&resource.table, id)
-                .await?
-                .ok_or(Rejected::NotFound)?;
+            let old = self.stored(resource, id).await?;
             let new = Row {
                 id,
                 fields: (resource.check)(&merged(&old.fields, &given, extent))?,
             };
             let effects = (resource.on_update)(id, &old.fields, &new.fields);
-            self.make_calls(&effects, correlation).await?;
-            let mut transaction = self.store.begin().await?;
-            if transaction.get(&resource.table, id).await?.as_ref() == Some(&old) {
-                transaction.update(&resource.table, &new).await?;
-                self.commit(transaction, &effects, correlation).await?;
-                return Ok(new);
+            let opening = Opening::Update(&resource.table, &old, &new);
+            match self.perform(opening, effects, correlation).await {
+                Err(Rejected::Contended) => {}
+                Err(why) => return Err(why),
+                Ok(_) => return Ok(new),
             }
         }
         Err(Rejected::Contended)
@@ -136,21 +143,26 @@ impl Core {
         correlation: &Correlation,
     ) -> Result<(), Rejected> {
         for _ in 0..TRIES_MAX {
-            let old = self
-                .store
-                .get(&resource.table, id)
-                .await?
-                .ok_or(Rejected::NotFound)?;
+            let old = self.stored(resource, id).await?;
             let effects = (resource.on_delete)(id, &old.fields);
-            self.make_calls(&effects, correlation).await?;
-            let mut transaction = self.store.begin().await?;
-            if transaction.get(&resource.table, id).await?.as_ref() == Some(&old) {
-                transaction.delete(&resource.table, id).await?;
-                self.commit(transaction, &effects, correlation).await?;
-                return Ok(());
+            let opening = Opening::Delete(&resource.table, &old);
+            match self.perform(opening, effects, correlation).await {
+                Err(Rejected::Contended) => {}
+                done => return done.map(drop),
             }
         }
         Err(Rejected::Contended)
+    }
+
+    /// Does what an operation is asked. The answer is the last one of its effects.
+    pub async fn operate(
+        &self,
+        operation: &Operation,
+        asked: &Asked,
+        correlation: &Correlation,
+    ) -> Result<Option<Reply>, Rejected> {
+        let effects = (operation.handle)(asked);
+        self.perform(Opening::Nothing, effects, correlation).await
     }
 
     /// Handles an event, unless it has been handled before: the note of that is in the same transaction as the effects.
@@ -162,92 +174,63 @@ impl Core {
         if effects.is_empty() {
             return Ok(Handled::NotOurs);
         }
-        let correlation = Correlation::of_event(event);
-        self.make_calls(&effects, &correlation).await?;
-        let mut transaction = self.store.begin().await?;
-        if !transaction.is_first(&event.event_id).await? {
+        if self.store.has_handled(&event.event_id).await? {
             return Ok(Handled::Before);
         }
-        self.commit(transaction, &effects, &correlation).await?;
-        Ok(Handled::Now)
+        let correlation = Correlation::of_event(event);
+        let opening = Opening::First(event);
+        match self.perform(opening, effects, &correlation).await {
+            Ok(_) => Ok(Handled::Now),
+            Err(Rejected::Repeated) => Ok(Handled::Before),
+            Err(why) => Err(why),
+        }
     }
 
-    async fn make_calls(
+    /// Tells what a process before this one noted to be told if it did not come to its end.
+    pub async fn tell_undos_left_behind(&self) -> Result<(), StoreError> {
+        for event in self.store.undos().await? {
+            tracing::warn!(
+                correlation = event.correlation_id,
+                event = event.event_id,
+                "left unfinished before; {}",
+                event.kind()
+            );
+            self.store.tell_undo(&event).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls, then everything else in one transaction. If either fails, what was noted to undo it is told.
+    async fn perform(
         &self,
-        effects: &[Effect],
+        opening: Opening<'_>,
+        effects: Vec<Effect>,
         correlation: &Correlation,
-    ) -> Result<(), Rejected> {
-        for effect in effects {
-            if let Effect::Call(call) = effect {
-                match self.edge.call(call, correlation).await {
-                    Answer::Ok(_) => {}
-                    Answer::Refused(why) | Answer::Unknown(why) => {
-                        return Err(Rejected::CallFailed(why));
-                    }
+    ) -> Result<Option<Reply>, Rejected> {
+        let mut undos = Vec::new();
+        let done = match self.consult(effects, &mut undos, correlation).await {
+            Ok(writes) => self.write(opening, writes, &undos, correlation).await,
+            Err(why) => Err(why),
+        };
+        if done.is_err() {
+            for event in undos {
+                // If the database fails now, the note is still in it and is found at the next start.
+                if let Err(why) = self.store.tell_undo(&event).await {
+                    tracing::error!(event = event.event_id, "not told: {}: {why}", event.kind());
                 }
             }
         }
-        Ok(())
+        self.committed.notify_one();
+        done
     }
 
-    async fn commit(
-        &self,
-        mut transaction: Transaction,
-        effects: &[Effect],
-        correlation: &Correlation,
-    ) -> Result<(), Rejected> {
-        for effect in effects {
-            self.write(&mut transaction, effect, correlation).await?;
-        }
-        transaction.commit().await?;
-        if effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::Publish(_)))
-        {
-            self.committed.notify_one();
-        }
-        Ok(())
+    async fn stored(&self, resource: &Resource, id: i64) -> Result<Row, Rejected> {
+        let found = self.store.get(&resource.table, id).await?;
+        found.ok_or(Rejected::NotFound)
     }
 
-    async fn write(
-        &self,
-        transaction: &mut Transaction,
-        effect: &Effect,
-        correlation: &Correlation,
-    ) -> Result<(), Rejected> {
-        match effect {
-            Effect::Call(_) => {}
-            Effect::Publish(news) => {
-                let event = Event::new(news, correlation.as_str(), Timestamp::now());
-                tracing::info!(
-                    correlation = correlation.as_str(),
-                    event = event.event_id,
-                    "{}",
-                    event.kind()
-                );
-                transaction.publish(&event).await?;
-            }
-            Effect::Save { collection, fields } => {
-                transaction
-                    .append(&self.resource(collection).table, fields.clone())
-                    .await?;
-            }
-            Effect::Change {
-                collection,
-                field,
-                value,
-                set,
-            } => {
-                let table = &self.resource(collection).table;
-                for row in transaction.find(table, field, value).await? {
-                    let fields = merged(&row.fields, set, Extent::Part);
-                    transaction
-                        .update(table, &Row { id: row.id, fields })
-                        .await?;
-                }
-            }
-        }
-        Ok(())
+    fn event(&self, news: &News, correlation: &Correlation) -> Event {
+        Event::new(news, correlation.as_str(), Timestamp::now())
     }
 
     fn resource(&self, collection: &str) -> &Resource {
@@ -255,7 +238,7 @@ impl Core {
             .resources
             .iter()
             .find(|resource| resource.relation.many == collection);
-        found.expect("a service saves into collections of its own")
+        found.expect("a service reads and writes collections of its own")
     }
 }
 

@@ -20,6 +20,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
@@ -94,10 +95,7 @@ impl Edge {
         {
             return Answer::Refused(format!("{}: circuit breaker is open", call.callee));
         }
-        let request = Request::post(format!("{}{}", guard.origin, call.path))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(crate::correlation::HEADER, correlation.as_str())
-            .body(Body::from(call.body.to_string()));
+        let request = request(call, &guard.origin, correlation);
         let answer = match request {
             Ok(request) => self.answered(request, guard.timeout).await,
             Err(why) => Answer::Refused(why.to_string()),
@@ -183,6 +181,25 @@ impl Guard {
             Answer::Refused(_) | Answer::Unknown(_) => breaker.on_error(),
         }
     }
+}
+
+fn request(
+    call: &Call,
+    origin: &str,
+    correlation: &Correlation,
+) -> Result<Request<Body>, http::Error> {
+    let uri = format!("{origin}{}", call.path);
+    let request = match call.body {
+        Value::Null => Request::get(uri),
+        _ => Request::post(uri).header(header::CONTENT_TYPE, "application/json"),
+    };
+    let body = match &call.body {
+        Value::Null => Body::empty(),
+        body => Body::from(body.to_string()),
+    };
+    request
+        .header(crate::correlation::HEADER, correlation.as_str())
+        .body(body)
 }
 
 fn breaker(failures: u32, wait: Duration) -> Breaker {

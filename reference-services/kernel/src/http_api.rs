@@ -1,5 +1,6 @@
 //! http_api — a service's collections over HTTP: Spring Data REST's paths, statuses, headers and bodies.
 
+use crate::asked::Asked;
 use crate::core::{Core, Extent, Rejected};
 use crate::correlation::{self, Correlation};
 use crate::cost;
@@ -9,24 +10,27 @@ use crate::page::Page;
 use crate::service::Resource;
 use crate::store::Row;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Path, Query, RawQuery, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{any, get};
+use axum::routing::{MethodFilter, any, get, on};
 use axum::{Extension, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tower_http::cors::CorsLayer;
 
 /// Routes and pages of a service that are not collections.
 #[derive(Debug, Default)]
 pub(crate) struct Extras {
     pub routes: Vec<(&'static str, &'static str)>,
     pub pages: Vec<(&'static str, &'static str)>,
+    pub has_cors: bool,
 }
 
-/// One of a service's collections.
+/// One of a service's collections, or one of its operations.
 #[derive(Clone)]
 struct Endpoint {
     core: Arc<Core>,
@@ -46,7 +50,18 @@ pub(crate) fn router(
             core: core.clone(),
             index,
         };
-        domain = domain.merge(collection(resource, endpoint));
+        if !resource.is_internal {
+            domain = domain.merge(collection(resource, endpoint));
+        }
+    }
+    for (index, operation) in core.operations.iter().enumerate() {
+        let filter = MethodFilter::try_from(operation.method.clone())
+            .expect("operations have one of the methods of HTTP");
+        let endpoint = Endpoint {
+            core: core.clone(),
+            index,
+        };
+        domain = domain.route(operation.path, on(filter, operate).with_state(endpoint));
     }
     for (path, html) in &extras.pages {
         let html = *html;
@@ -67,9 +82,13 @@ pub(crate) fn router(
             hal_answer(StatusCode::OK, hal::HAL_JSON, root(&core, &headers))
         }),
     };
+    domain = domain.route("/", root).fallback(async |uri: Uri| {
+        error(StatusCode::NOT_FOUND, "No message available", uri.path())
+    });
+    if extras.has_cors {
+        domain = domain.layer(CorsLayer::very_permissive());
+    }
     domain
-        .route("/", root)
-        .fallback(async |uri: Uri| error(StatusCode::NOT_FOUND, "No message available", uri.path()))
         .layer(middleware::from_fn_with_state(cpu_per_request, labour))
         .merge(health::routes(life.clone()))
         .layer(middleware::from_fn_with_state(life.clone(), accompany))
@@ -86,9 +105,10 @@ fn collection(resource: &Resource, endpoint: Endpoint) -> Router {
         .with_state(endpoint)
 }
 
-/// Every request: counted while it is answered, given its correlation id, and the last of its connection when the service drains.
+/// Every request: counted while it is answered, given its correlation id, and the last of its connection when the service drains. It
+/// is carried through even if its client goes away: what it began with others must come to an end.
 async fn accompany(State(life): State<Arc<Life>>, mut request: Request, next: Next) -> Response {
-    let _presence = life.request();
+    let presence = life.request();
     let correlation = Correlation::of_headers(request.headers());
     let id = HeaderValue::from_str(correlation.as_str())
         .expect("an id from a header, or hexadecimal digits");
@@ -96,7 +116,19 @@ async fn accompany(State(life): State<Arc<Life>>, mut request: Request, next: Ne
         .headers_mut()
         .insert(correlation::HEADER, id.clone());
     request.extensions_mut().insert(correlation);
-    let mut response = next.run(request).await;
+    let path = request.uri().path().to_owned();
+    let answering = tokio::spawn(async move {
+        let _presence = presence;
+        next.run(request).await
+    });
+    let mut response = answering.await.unwrap_or_else(|why| {
+        tracing::error!("{path}: {why}");
+        error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "No message available",
+            &path,
+        )
+    });
     response.headers_mut().insert(correlation::HEADER, id);
     if life.is_draining() {
         response
@@ -246,6 +278,30 @@ async fn delete(
     }
 }
 
+async fn operate(
+    State(Endpoint { core, index }): State<Endpoint>,
+    Extension(correlation): Extension<Correlation>,
+    Path(path): Path<BTreeMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
+    uri: Uri,
+    body: Bytes,
+) -> Response {
+    let operation = &core.operations[index];
+    let asked = Asked {
+        at: Timestamp::now(),
+        parameters: query.into_iter().chain(path).collect(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
+    match core.operate(operation, &asked, &correlation).await {
+        Ok(None) => StatusCode::OK.into_response(),
+        Ok(Some(reply)) => hal_answer(status(reply.status), reply.content_type, reply.body),
+        Err(why) => {
+            tracing::warn!(correlation = correlation.as_str(), "{operation:?}: {why}");
+            rejected(&why, uri.path())
+        }
+    }
+}
+
 async fn forward(core: &Core, to: &str, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     match core.edge.forward(to, without_hop_headers(request)).await {
@@ -307,9 +363,14 @@ fn root(core: &Core, headers: &HeaderMap) -> String {
     let relations: Vec<_> = core
         .resources
         .iter()
+        .filter(|resource| !resource.is_internal)
         .map(|resource| resource.relation)
         .collect();
     hal::root(&base(headers), &relations)
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).expect("a status the domain wrote down")
 }
 
 fn hal_answer(status: StatusCode, content_type: &'static str, body: String) -> Response {
@@ -330,7 +391,10 @@ fn rejected(why: &Rejected, path: &str) -> Response {
             error(StatusCode::BAD_REQUEST, &why.to_string(), path)
         }
         Rejected::NotFound => StatusCode::NOT_FOUND.into_response(),
-        Rejected::Contended => error(StatusCode::CONFLICT, &why.to_string(), path),
+        Rejected::Refused(refusal) => error(status(refusal.status), &refusal.message, path),
+        Rejected::Contended | Rejected::Repeated => {
+            error(StatusCode::CONFLICT, &why.to_string(), path)
+        }
         Rejected::CallFailed(_) => error(StatusCode::INTERNAL_SERVER_ERROR, hal::ROLLED_BACK, path),
         Rejected::Store(_) => {
             tracing::error!("{why}");

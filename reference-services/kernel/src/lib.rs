@@ -23,6 +23,7 @@
 //! }
 //! ```
 
+mod asked;
 pub mod bus;
 mod core;
 pub mod correlation;
@@ -43,10 +44,13 @@ pub mod shape;
 pub mod store;
 pub mod system;
 
-pub use effect::{Call, Effect};
+pub use asked::Asked;
+pub use effect::{Call, Effect, Refusal};
 pub use env::Env;
 pub use event::Event;
+pub use http::Method;
 pub use process::run;
 pub use serve::{Running, StartError, start};
 pub use service::{Collection, Service};
+pub use store::Row;
 pub use system::System;

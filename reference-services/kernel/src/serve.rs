@@ -92,15 +92,17 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
         .iter()
         .map(|resource| resource.table.clone())
         .collect();
+    let no_database = |source| StartError::Store {
+        url: settings.database.clone(),
+        source,
+    };
     let store = Store::open(&settings.database, &tables)
         .await
-        .map_err(|source| StartError::Store {
-            url: settings.database.clone(),
-            source,
-        })?;
+        .map_err(no_database)?;
     let extras = Extras {
         routes: service.routes.clone(),
         pages: service.pages.clone(),
+        has_cors: service.has_cors,
     };
     let listens = |source| StartError::Listen {
         address: settings.address,
@@ -111,6 +113,7 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
 
     let (life, listening) = (Life::new(), CancellationToken::new());
     let core = Arc::new(Core::new(service, store, settings.edge));
+    core.tell_undos_left_behind().await.map_err(no_database)?;
     let router = http_api::router(&core, &life, &extras, settings.cpu_per_request);
     let bus = settings.kafka.map(|kafka| Bus::start(&core, &kafka));
     let server = tokio::spawn(accept(listener, router, life.clone(), listening.clone()));

@@ -1,10 +1,12 @@
 //! service — the definition of a service: its collections, what it does when they change, what it does on events.
 
+use crate::asked::Asked;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::hal::Relation;
 use crate::shape::{Fields, Shape, fields_of, typed};
 use crate::store::Table;
+use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -15,15 +17,18 @@ pub struct Service {
     pub(crate) name: &'static str,
     pub(crate) topic: &'static str,
     pub(crate) resources: Vec<Resource>,
+    pub(crate) operations: Vec<Operation>,
     pub(crate) callees: Vec<&'static str>,
     pub(crate) listener: Option<Listener>,
     pub(crate) routes: Vec<(&'static str, &'static str)>,
     pub(crate) pages: Vec<(&'static str, &'static str)>,
+    pub(crate) has_cors: bool,
 }
 
 /// A collection of resources of type `T`, stored and served under its name.
 pub struct Collection<T> {
     relation: Relation,
+    is_internal: bool,
     completing: fn(T) -> T,
     on_create: Box<Hook<T>>,
     on_update: fn(i64, &T, &T) -> Vec<Effect>,
@@ -33,6 +38,7 @@ pub struct Collection<T> {
 /// A collection whose type is forgotten: what the kernel works with.
 pub(crate) struct Resource {
     pub relation: Relation,
+    pub is_internal: bool,
     pub table: Table,
     pub complete: Box<Complete>,
     pub check: fn(&Fields) -> Result<Fields, serde_json::Error>,
@@ -41,6 +47,14 @@ pub(crate) struct Resource {
     pub on_delete: Box<Hook<Fields>>,
 }
 
+/// What a service does on a request that is not about a collection.
+pub(crate) struct Operation {
+    pub method: Method,
+    pub path: &'static str,
+    pub handle: Box<Answering>,
+}
+
+type Answering = dyn Fn(&Asked) -> Vec<Effect> + Send + Sync;
 type Hook<T> = dyn Fn(i64, &T) -> Vec<Effect> + Send + Sync;
 type ChangeHook = dyn Fn(i64, &Fields, &Fields) -> Vec<Effect> + Send + Sync;
 type Complete = dyn Fn(&Fields) -> Result<Fields, serde_json::Error> + Send + Sync;
@@ -56,10 +70,12 @@ impl Service {
             name,
             topic: "events",
             resources: vec![],
+            operations: vec![],
             callees: vec![],
             listener: None,
             routes: vec![],
             pages: vec![],
+            has_cors: false,
         }
     }
 
@@ -75,6 +91,28 @@ impl Service {
         T: Serialize + DeserializeOwned + Default + 'static,
     {
         self.resources.push(collection.into_resource());
+        self
+    }
+
+    /// Answers requests to a path of its own, in which `{name}` stands for a parameter. The path must not be one of a collection's.
+    pub fn operation(
+        mut self,
+        method: Method,
+        path: &'static str,
+        handle: impl Fn(&Asked) -> Vec<Effect> + Send + Sync + 'static,
+    ) -> Service {
+        self.operations.push(Operation {
+            method,
+            path,
+            handle: Box::new(handle),
+        });
+        self
+    }
+
+    /// Answers every web page, whatever server it came from, cookies included: the reports' `allowedOrigins: "*"` with
+    /// `allowCredentials: true` **\[S\]**. The origin is echoed, since browsers take no `*` together with credentials.
+    pub fn cors(mut self) -> Service {
+        self.has_cors = true;
         self
     }
 
@@ -111,11 +149,18 @@ impl<T> Collection<T> {
     pub fn new(many: &'static str, one: &'static str) -> Collection<T> {
         Collection {
             relation: Relation { many, one },
+            is_internal: false,
             completing: |row| row,
             on_create: Box::new(|_, _| vec![]),
             on_update: |_, _, _| vec![],
             on_delete: |_, _| vec![],
         }
+    }
+
+    /// Keeps the collection to the service: stored, but not served.
+    pub fn internal(mut self) -> Collection<T> {
+        self.is_internal = true;
+        self
     }
 
     /// What is filled in before a new row is stored, whatever the request said.
@@ -150,6 +195,7 @@ impl<T: Serialize + DeserializeOwned + Default + 'static> Collection<T> {
     fn into_resource(self) -> Resource {
         let Collection {
             relation,
+            is_internal,
             completing,
             on_create,
             on_update,
@@ -157,6 +203,7 @@ impl<T: Serialize + DeserializeOwned + Default + 'static> Collection<T> {
         } = self;
         Resource {
             relation,
+            is_internal,
             table: Table {
                 name: relation.many,
                 shape: Shape::of::<T>(),
@@ -177,6 +224,12 @@ fn stored<T: DeserializeOwned>(fields: &Fields) -> T {
 impl fmt::Debug for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.table.fmt(f)
+    }
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
     }
 }
 

@@ -8,8 +8,10 @@ mod transaction;
 
 pub use transaction::Transaction;
 
+use crate::event::Event;
 use crate::page::Page;
-use crate::shape::{Fields, Shape};
+use crate::shape::{Fields, Shape, typed};
+use serde::de::DeserializeOwned;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor, Row as _};
 use statements::{order, quoted, read, schema, select, sql};
@@ -36,6 +38,13 @@ pub struct Row {
     pub id: i64,
     /// The resource's fields, in the order of its shape.
     pub fields: Fields,
+}
+
+impl Row {
+    /// The fields as the type they were written from.
+    pub fn typed<T: DeserializeOwned>(&self) -> T {
+        typed(&self.fields).expect("what is stored was written from this type")
+    }
 }
 
 /// An event that has not been acknowledged by the broker yet.
@@ -124,6 +133,48 @@ impl Store {
         Ok((rows, total.unsigned_abs()))
     }
 
+    /// Whether an event has been handled.
+    pub async fn has_handled(&self, event_id: &str) -> Result<bool, StoreError> {
+        let found = sql("SELECT 1 FROM handled WHERE event_id = $1".to_owned())
+            .bind(event_id)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// Notes an event that is to be told if what is begun now does not come to its end.
+    pub async fn note_undo(&self, event: &Event) -> Result<(), StoreError> {
+        sql("INSERT INTO undo (event_id, payload) VALUES ($1, $2)".to_owned())
+            .bind(event.event_id.as_str())
+            .bind(event.to_json())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The events noted by [`Store::note_undo`] that nobody has struck out. At a start: what the process before did not finish.
+    pub async fn undos(&self) -> Result<Vec<Event>, StoreError> {
+        let rows = sql("SELECT payload FROM undo ORDER BY event_id".to_owned())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let payload: String = row.try_get(0)?;
+                Event::from_json(payload.as_bytes()).map_err(|why| StoreError::Decode(why.into()))
+            })
+            .collect()
+    }
+
+    /// Tells an event noted by [`Store::note_undo`], unless it has been struck out since.
+    pub async fn tell_undo(&self, event: &Event) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        if transaction.strike_undo(&event.event_id).await? {
+            transaction.publish(event).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
     /// Starts a transaction.
     pub async fn begin(&self) -> Result<Transaction, StoreError> {
         Ok(Transaction {
@@ -168,7 +219,6 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
     use crate::shape::fields_of;
     use serde_json::json;
 
@@ -334,6 +384,34 @@ mod tests {
         let mut transaction = store.begin().await.unwrap();
         assert!(transaction.is_first("e1").await.unwrap());
         assert!(!transaction.is_first("e1").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_undo_is_told_once_unless_it_is_struck_out() {
+        let store = store_with(&[]).await;
+        let event = |id: &str| Event {
+            event_id: id.to_owned(),
+            correlation_id: "c".to_owned(),
+            key: "7".to_owned(),
+            timestamp: jiff::Timestamp::UNIX_EPOCH,
+            fields: Fields::new(),
+        };
+        for id in ["broken", "done"] {
+            store.note_undo(&event(id)).await.unwrap();
+        }
+        let mut transaction = store.begin().await.unwrap();
+        assert!(transaction.strike_undo("done").await.unwrap());
+        transaction.commit().await.unwrap();
+        assert_eq!(store.undos().await.unwrap(), [event("broken")]);
+        for id in ["broken", "done", "broken"] {
+            store.tell_undo(&event(id)).await.unwrap();
+        }
+        let told: Vec<_> = store.waiting(10).await.unwrap();
+        assert_eq!(
+            told.iter().map(|event| &event.payload).collect::<Vec<_>>(),
+            [&event("broken").to_json()]
+        );
+        assert_eq!(store.undos().await.unwrap(), []);
     }
 
     #[tokio::test]

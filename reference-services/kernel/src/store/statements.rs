@@ -24,6 +24,7 @@ pub(super) fn schema(tables: &[Table]) -> Vec<String> {
         "CREATE TABLE IF NOT EXISTS ids (collection TEXT PRIMARY KEY, last BIGINT NOT NULL)",
         "CREATE TABLE IF NOT EXISTS outbox (number BIGINT PRIMARY KEY, key TEXT NOT NULL, payload TEXT NOT NULL, sent BIGINT NOT NULL)",
         "CREATE TABLE IF NOT EXISTS handled (event_id TEXT PRIMARY KEY)",
+        "CREATE TABLE IF NOT EXISTS undo (event_id TEXT PRIMARY KEY, payload TEXT NOT NULL)",
     ];
     let collections = tables.iter().map(|table| {
         let columns: String = table

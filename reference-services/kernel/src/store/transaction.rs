@@ -120,6 +120,15 @@ impl Transaction {
         Ok(())
     }
 
+    /// Forgets an event that was noted to be told if this failed. False when it has been told already: then this must fail.
+    pub async fn strike_undo(&mut self, event_id: &str) -> Result<bool, StoreError> {
+        let struck = sql("DELETE FROM undo WHERE event_id = $1".to_owned())
+            .bind(event_id)
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(struck.rows_affected() == 1)
+    }
+
     /// Notes that an event is being handled. False when it has been handled before. Notes are kept: a copy may come as late as the
     /// broker keeps events.
     pub async fn is_first(&mut self, event_id: &str) -> Result<bool, StoreError> {

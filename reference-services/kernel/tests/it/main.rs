@@ -2,4 +2,5 @@
 
 mod drain;
 mod events;
+mod saga;
 mod world;
