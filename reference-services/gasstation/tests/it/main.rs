@@ -1,0 +1,8 @@
+//! gasstation over real HTTP, its events through a real broker.
+
+mod chain;
+mod conserved;
+mod demonstration;
+mod manifests;
+mod requests;
+mod world;
