@@ -100,6 +100,7 @@ mod tests {
             deployments: [("review".to_string(), one)].into(),
             services: ["review".to_string()].into(),
             endpoints: [("review".to_string(), 1)].into(),
+            ..View::default()
         }
     }
 

@@ -341,4 +341,25 @@ mod tests {
         .unwrap();
         assert_eq!(describe_node(&node), "node-1, pods sandboxed");
     }
+
+    #[tokio::test]
+    async fn what_would_outlive_the_run_is_not_made() {
+        let cluster =
+            Cluster::new(apiserver::ApiServer::new(apiserver::Config::default()).client("default"));
+        let named =
+            |kind: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "mine"}});
+        let refused = cluster
+            .apply("default", &named("PersistentVolume"))
+            .await
+            .unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .starts_with("PersistentVolume/mine belongs to no namespace"),
+            "{refused}"
+        );
+        cluster.apply("default", &named("Namespace")).await.unwrap();
+        let namespaces = Api::<Namespace>::all(cluster.client.clone());
+        assert!(namespaces.get_opt("mine").await.unwrap().is_none());
+    }
 }
