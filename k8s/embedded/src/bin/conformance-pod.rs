@@ -14,8 +14,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header::LOCATION};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// The client gives up after this: far longer than any answer takes.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The client gives up after this: far longer than any answer takes, even on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two requests of a load: 20 requests a second.
 const PACE: Duration = Duration::from_millis(50);
 /// While this file exists, `/switch` answers 503.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use crate::kinds::*;
 use crate::world::{World, conform};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rst_2_a_crashing_container_waits_in_crash_loop_back_off_and_its_pod_runs_on_unready() {
     conform("RST-2", async |world| {
         world
@@ -71,7 +71,7 @@ fn gone_within(world: &World, seconds: f64, expected: RangeInclusive<f64>) {
     assert!(range.contains(&seconds), "{seconds} s is not in {range:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rst_7_a_program_that_obeys_is_gone_when_it_has_ended() {
     conform("RST-7", async |world| {
         let server = world.server("x", json!({"env": [{"name": "STOP_AFTER", "value": "1"}]}));
@@ -92,7 +92,7 @@ async fn rst_7_a_program_that_obeys_is_gone_when_it_has_ended() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rst_8_a_program_without_a_handler_lives_the_whole_grace_period() {
     conform("RST-8", async |world| {
         let spec = json!({"terminationGracePeriodSeconds": 5});
@@ -129,7 +129,7 @@ async fn end_with_hook(world: &World, hook: Value, grace: u32) -> (f64, f64, Opt
     (asked, seconds, code)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rst_10_the_hook_comes_first_and_its_time_is_taken_off_the_grace() {
     conform("RST-10", async |world| {
         let hook = json!({"exec": {"command": ["sleep", "4"]}});
@@ -141,7 +141,7 @@ async fn rst_10_the_hook_comes_first_and_its_time_is_taken_off_the_grace() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rst_11_a_hook_that_does_not_end_is_abandoned_and_two_seconds_remain() {
     conform("RST-11", async |world| {
         let hook = json!({"exec": {"command": ["sleep", "60"]}});
@@ -153,7 +153,7 @@ async fn rst_11_a_hook_that_does_not_end_is_abandoned_and_two_seconds_remain() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rst_13_a_probes_own_grace_is_used_but_never_less_than_two_seconds() {
     conform("RST-13", async |world| {
         let mut probe = http_probe("/switch");
@@ -179,7 +179,7 @@ async fn rst_13_a_probes_own_grace_is_used_but_never_less_than_two_seconds() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rst_16_containers_of_a_pod_are_asked_to_end_at_the_same_time() {
     conform("RST-16", async |world| {
         let server = |name: &str, port: &str| {

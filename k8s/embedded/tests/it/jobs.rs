@@ -23,7 +23,7 @@ fn holds(job: &Job) -> Vec<(&str, &str)> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_is_complete_when_enough_pods_have_succeeded() {
     conform("Job completion", async |world| {
         let more = json!({"completions": 3, "parallelism": 2});
@@ -48,7 +48,7 @@ async fn a_job_is_complete_when_enough_pods_have_succeeded() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_has_failed_when_its_pods_failed_too_often() {
     conform("Job failure", async |world| {
         let more = json!({"backoffLimit": 0});

@@ -3,6 +3,8 @@
 //!
 //! A real cluster needs an image with busybox and the program `conformance-pod` in `/bin`; `BROWNOUT_TEST_IMAGE` names it. The
 //! program is built with these tests; it is linked to glibc, which must be in the image too.
+//!
+//! Each test has threads of its own besides the one it runs on, as the product has: Services are proxied in this process.
 
 mod endings;
 mod jobs;

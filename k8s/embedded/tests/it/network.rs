@@ -12,9 +12,9 @@ use crate::world::{World, conform};
 
 /// A real cluster's DNS remembers a deleted name for so long; the embedded one not at all.
 const NAMES_LINGER: Duration = Duration::from_secs(10);
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn net_1_and_box_7_names_come_and_go_with_services_and_nobody_behind_one_is_a_refusal() {
     conform("NET-1, BOX-7", async |world| {
         world.caller().await;
@@ -37,7 +37,7 @@ async fn net_1_and_box_7_names_come_and_go_with_services_and_nobody_behind_one_i
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn net_1_an_endpoint_that_does_not_listen_refuses() {
     conform("NET-1", async |world| {
         let deaf = world.shell("sleep 1000");
@@ -66,7 +66,7 @@ async fn spread(world: &World, count: u32) -> BTreeMap<String, u32> {
     counts
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn net_2_three_hundred_connections_are_spread_over_three_pods() {
     conform("NET-2", async |world| {
         let mut server = world.server("$(NAME)", json!({"readinessProbe": http_probe("/")}));

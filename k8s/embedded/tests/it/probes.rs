@@ -20,7 +20,7 @@ fn ready_containers(pod: &Pod) -> BTreeSet<String> {
     ready.map(|one| one.name.clone()).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_4_200_to_399_is_success_and_redirects_are_followed_on_the_same_host_only() {
     conform("PRB-4", async |world| {
         let mut all =
@@ -66,7 +66,7 @@ fn alive_if(world: &World, path: &str, failures: u32) -> Value {
     world.server("x", json!({"livenessProbe": probe}))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_10_four_failures_of_five_do_nothing_and_five_restart_once() {
     conform("PRB-10", async |world| {
         for (name, path) in [("four", "/fail/4"), ("five", "/fail/5")] {
@@ -89,7 +89,7 @@ async fn prb_10_four_failures_of_five_do_nothing_and_five_restart_once() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_11_a_pod_turns_unready_with_the_third_failure() {
     conform("PRB-11", async |world| {
         let probe = json!({"httpGet": {"path": "/switch", "port": 8080}, "periodSeconds": 2, "failureThreshold": 3});
@@ -107,7 +107,7 @@ async fn prb_11_a_pod_turns_unready_with_the_third_failure() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_17_a_liveness_failure_replaces_the_container_and_not_the_pod() {
     conform("PRB-17", async |world| {
         world
@@ -133,7 +133,7 @@ async fn prb_17_a_liveness_failure_replaces_the_container_and_not_the_pod() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_19_a_container_that_liveness_ends_is_called_until_it_has_ended() {
     conform("PRB-19", async |world| {
         let more = json!({"livenessProbe": http_probe("/switch"), "readinessProbe": http_probe("/"),
@@ -164,7 +164,7 @@ async fn prb_19_a_container_that_liveness_ends_is_called_until_it_has_ended() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_21_without_a_readiness_probe_a_pod_is_ready_when_its_process_runs() {
     conform("PRB-21", async |world| {
         world
@@ -194,7 +194,7 @@ async fn told(world: &World, pod: &str, text: &str) -> i32 {
     same.map(|event| event.count.unwrap_or(1)).sum()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_7_and_8_only_exit_code_0_is_success_and_a_missing_program_is_not_counted() {
     conform("PRB-7, PRB-8", async |world| {
         let probed = |kind: &str, command: Value| {
@@ -242,7 +242,7 @@ async fn prb_7_and_8_only_exit_code_0_is_success_and_a_missing_program_is_not_co
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_14_readiness_is_first_asked_soon_after_the_start_whatever_its_period() {
     conform("PRB-14", async |world| {
         let probe = json!({"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 30});
@@ -260,7 +260,7 @@ async fn prb_14_readiness_is_first_asked_soon_after_the_start_whatever_its_perio
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_15_only_the_startup_probe_is_asked_until_it_succeeds_and_then_no_more() {
     conform("PRB-15", async |world| {
         let probe = |path: &str, failures: u32| {
@@ -282,7 +282,7 @@ async fn prb_15_only_the_startup_probe_is_asked_until_it_succeeds_and_then_no_mo
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prb_20_readiness_goes_on_while_a_deleted_pod_drains_and_liveness_does_not() {
     conform("PRB-20", async |world| {
         let probe =

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::kinds::*;
 use crate::world::conform;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn box_1_tmp_is_the_containers_own_and_new_after_a_restart_while_an_empty_dir_stays() {
     conform("BOX-1", async |world| {
         let script = "for dir in /tmp /state; do \
@@ -33,7 +33,7 @@ async fn box_1_tmp_is_the_containers_own_and_new_after_a_restart_while_an_empty_
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn box_4_exit_codes_arrive_in_the_status() {
     conform("BOX-4", async |world| {
         let ends = [

