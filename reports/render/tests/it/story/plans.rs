@@ -116,7 +116,9 @@ pub fn plan(arm: &str, faulty: bool) -> Plan {
         scenario: "mybnb/zero-downtime".into(),
         arm: arm.into(),
         hypothesis: "A redeployment of review under load loses no request.".into(),
-        claim: "A redeployment of review is invisible exactly when the pods say when they are ready.".into(),
+        claim:
+            "A redeployment of review is invisible exactly when the pods say when they are ready."
+                .into(),
         profile: Profile::Quick,
         mutant: None,
         seed: 7,
