@@ -82,7 +82,9 @@ pub struct Call {
 }
 
 /// What follows when something is known. Two are equal only if one is a copy of the other; tests call it: [`Then::given`].
-pub struct Then<T: ?Sized>(Arc<dyn Fn(&T) -> Vec<Effect> + Send + Sync>);
+pub struct Then<T: ?Sized>(Arc<Consequence<T>>);
+
+type Consequence<T> = dyn Fn(&T) -> Vec<Effect> + Send + Sync;
 
 /// The rows of a collection in which `field` holds `value`.
 #[derive(Clone, Debug, PartialEq)]

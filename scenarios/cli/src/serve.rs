@@ -1,22 +1,27 @@
 //! Services and the broker as processes of their own.
+use kernel::System;
 use model::ExitCode;
 use std::{env, net::SocketAddr, process, time::Duration};
 
+/// The reference systems.
+const SYSTEMS: [System; 2] = [mybnb::SYSTEM, gasstation::SYSTEM];
+
 /// Runs a system, or one of its services.
-pub fn serve(system: &str, service: Option<&str>) -> process::ExitCode {
-    if system != "mybnb" {
-        return wrong(&format!("there is no system {system}; there is mybnb"));
-    }
+pub fn serve(name: &str, service: Option<&str>) -> process::ExitCode {
+    let Some(system) = SYSTEMS.into_iter().find(|system| system.name == name) else {
+        let names = SYSTEMS.map(|system| system.name).join(", ");
+        return wrong(&format!("there is no system {name}; there are {names}"));
+    };
     match service {
-        Some(service) => mybnb::run(service),
-        None => whole_system(),
+        Some(service) => system.run(service),
+        None => whole(&system),
     }
 }
 
-/// The whole system, with a broker of its own unless `KAFKA_BROKERS` names one.
-fn whole_system() -> process::ExitCode {
+/// A whole system, with a broker of its own unless `KAFKA_BROKERS` names one.
+fn whole(system: &System) -> process::ExitCode {
     if let Ok(brokers) = env::var("KAFKA_BROKERS") {
-        return mybnb::run_all(&brokers);
+        return system.run_all(&brokers);
     }
     let Ok(dir) = tempfile::tempdir() else {
         return wrong("no temporary folder can be made for the broker");
@@ -30,7 +35,7 @@ fn whole_system() -> process::ExitCode {
         tokio::runtime::Runtime::new().expect("a runtime needs only threads and an epoll");
     match runtime.block_on(broker::Broker::start(config)) {
         Ok(broker) => {
-            let ended = mybnb::run_all(&broker.local_addr().to_string());
+            let ended = system.run_all(&broker.local_addr().to_string());
             runtime.block_on(broker.shutdown());
             ended
         }
