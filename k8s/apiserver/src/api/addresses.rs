@@ -59,7 +59,8 @@ pub fn carry_over(before: &Value, service: &mut Value) {
     };
     let loses_node_ports = has_node_ports(before) && !has_node_ports(service);
     let is_external = service["spec"]["type"] == "ExternalName";
-    let Some(spec) = service["spec"].as_object_mut() else {
+    // Indexing for writing would give a spec to kinds that have none.
+    let Some(spec) = service.get_mut("spec").and_then(Value::as_object_mut) else {
         return;
     };
     let unsaid = spec
@@ -248,6 +249,13 @@ mod tests {
             let refusal = assigned(json!({"clusterIP": asked}), None, &["127.2.0.1"]).unwrap_err();
             assert_eq!(refusal.code, 422, "{asked}");
         }
+    }
+
+    #[test]
+    fn what_has_no_spec_gets_none() {
+        let mut map = json!({"kind": "ConfigMap", "data": {"x": "1"}});
+        carry_over(&map.clone(), &mut map);
+        assert_eq!(map, json!({"kind": "ConfigMap", "data": {"x": "1"}}));
     }
 
     #[test]
