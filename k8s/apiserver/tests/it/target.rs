@@ -3,7 +3,8 @@
 use apiserver::{ApiServer, Config};
 use http::Request;
 use http_body_util::BodyExt;
-use kube::{Client, client::Body, config::Kubeconfig};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, api::DeleteParams, client::Body, config::Kubeconfig};
 use serde_json::{Value, json};
 
 /// A client and a namespace of its own.
@@ -12,6 +13,32 @@ pub struct Target {
     pub namespace: String,
     /// The server itself, if it is the embedded one.
     pub embedded: Option<ApiServer>,
+}
+
+/// A real server keeps nothing of a test.
+impl Drop for Target {
+    fn drop(&mut self) {
+        let Ok(path) = std::env::var("BROWNOUT_KUBECONFIG") else {
+            return;
+        };
+        let namespace = std::mem::take(&mut self.namespace);
+        // The test's own runtime is about to end and cannot be waited for from here.
+        let deleting = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .start_paused(true)
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let namespaces: Api<Namespace> = Api::all(real(&path).await);
+                let params = DeleteParams::default();
+                namespaces.delete(&namespace, &params).await.map(drop)
+            })
+        });
+        if let Ok(Err(error)) = deleting.join() {
+            println!("namespace left behind: {error}");
+        }
+    }
 }
 
 /// What a server said.
