@@ -135,11 +135,11 @@ impl Seen {
 
     /// What the end of a step said.
     pub fn detail(&self, of: &str) -> &str {
-        let details = self.0.all().iter().filter_map(|seen| match &seen.fact {
+        let mut details = self.0.all().iter().filter_map(|seen| match &seen.fact {
             Fact::StepEnded { step, detail, .. } if step == of => Some(detail.as_str()),
             _ => None,
         });
-        details.last().unwrap_or("the step did not end")
+        details.next().unwrap_or("the step did not end")
     }
 
     /// Everything but pods and counts, for a message.
