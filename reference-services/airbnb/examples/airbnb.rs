@@ -1,0 +1,12 @@
+//! airbnb without the rest: `airbnb room` runs one service, `airbnb` all of them. Events go to `KAFKA_BROKERS`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1) {
+        Some(service) => airbnb::run(&service),
+        None => {
+            airbnb::run_all(&std::env::var("KAFKA_BROKERS").unwrap_or_else(|_| "none".to_owned()))
+        }
+    }
+}

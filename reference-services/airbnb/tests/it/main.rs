@@ -1,0 +1,7 @@
+//! airbnb over real HTTP and a real broker.
+
+mod failures;
+mod holds;
+mod requests;
+mod saga;
+mod world;
