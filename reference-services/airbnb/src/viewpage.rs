@@ -153,7 +153,7 @@ mod tests {
             1,
             &json!({"rsvId": 7, "rsvStatus": "reqReserve", "payId": 0, "payStatus": ""}),
         );
-        let effects = looked(&comes_paid("available"), &[known.clone()]);
+        let effects = looked(&comes_paid("available"), std::slice::from_ref(&known));
         let paid = json!({"payId": 3, "payStatus": "paid"});
         assert_eq!(effects, [room(1, known.fields.into()), room(1, paid)]);
         assert_eq!(comes_paid("reserved"), []);
