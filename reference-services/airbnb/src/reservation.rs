@@ -242,7 +242,10 @@ mod tests {
     fn a_room_that_is_not_free_is_a_reservation_without_payment_or_a_refusal() {
         let told = reservation("reqReserve").told(7);
         let line = Effect::Log("######## Check Result : false".into());
-        assert_eq!(checked(&told, &json!(false), RULES), std::slice::from_ref(&line));
+        assert_eq!(
+            checked(&told, &json!(false), RULES),
+            std::slice::from_ref(&line)
+        );
         let rules = Rules {
             rejects_unavailable: true,
             ..RULES
