@@ -53,7 +53,7 @@ pub enum Command {
     },
     /// Run a reference system, or one of its services, to click and curl
     Serve {
-        /// The system: mybnb or gasstation
+        /// The system: mybnb, gasstation or airbnb
         system: String,
         /// One of its services; all of them with the gateway on 8080 if absent
         service: Option<String>,

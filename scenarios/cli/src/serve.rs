@@ -4,7 +4,7 @@ use model::ExitCode;
 use std::{env, net::SocketAddr, process, time::Duration};
 
 /// The reference systems.
-const SYSTEMS: [System; 2] = [mybnb::SYSTEM, gasstation::SYSTEM];
+const SYSTEMS: [System; 3] = [mybnb::SYSTEM, gasstation::SYSTEM, airbnb::SYSTEM];
 
 /// Runs a system, or one of its services.
 pub fn serve(name: &str, service: Option<&str>) -> process::ExitCode {
