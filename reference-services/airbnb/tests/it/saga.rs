@@ -49,7 +49,8 @@ async fn a_reservation_goes_from_room_to_payment_to_room_to_guest_under_one_id()
         .await;
     world.until("rooms", "status", &["reserved"]).await;
     eventually(async || {
-        let seen = world.list("roomviews").await[0].clone();
+        // The view may know nothing yet.
+        let seen = world.list("roomviews").await.pop().unwrap_or_default();
         let seen = [
             "desc",
             "roomStatus",
