@@ -1,5 +1,5 @@
 //! From a fault to the change it makes, and the change that takes it back.
-use cluster::{Cluster, Error};
+use cluster::{Cluster, Error, title};
 use model::{FaultKind, Manifest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -95,15 +95,6 @@ fn deployment_and_service(name: &str, manifests: &[Manifest]) -> Result<Vec<Valu
         .filter(|o| is(o, "Deployment") || is(o, "Service"))
         .cloned()
         .collect())
-}
-
-fn title(object: &Value) -> String {
-    let text = |v: &Value| v.as_str().unwrap_or("?").to_string();
-    format!(
-        "{}/{}",
-        text(&object["kind"]),
-        text(&object["metadata"]["name"])
-    )
 }
 
 impl Change {

@@ -8,6 +8,6 @@ mod observe;
 mod view;
 pub mod worker;
 
-pub use objects::{About, Cluster, Error, OWNER_LABEL};
+pub use objects::{About, Cluster, Error, OWNER_LABEL, title};
 pub use observe::Observer;
 pub use view::{Replicas, View};

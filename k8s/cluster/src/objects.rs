@@ -295,8 +295,8 @@ fn unless_gone<T>(answer: kube::Result<T>) -> kube::Result<()> {
     }
 }
 
-/// `Deployment/review`
-fn title(object: &Value) -> String {
+/// An object as people call it: `Deployment/review`.
+pub fn title(object: &Value) -> String {
     format!(
         "{}/{}",
         object["kind"].as_str().unwrap_or("?"),

@@ -1,10 +1,10 @@
 //! Takes away what killed runs left behind, by their journals.
+use crate::run::REMOVAL_MAX;
 use chaos::{Entry, Journal, Left, Place};
 use cluster::Cluster;
 use std::{
     io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// What became of one run's remains.
@@ -15,9 +15,6 @@ pub struct Recovered {
     /// What was taken away, or why it could not be.
     pub result: Result<String, String>,
 }
-
-/// As in a run: what takes longer does not let go.
-const REMOVAL_MAX: Duration = Duration::from_secs(120);
 
 /// Looks through all run folders and takes away what is left of them. Runs that left nothing are not in the answer.
 ///

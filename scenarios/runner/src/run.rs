@@ -54,7 +54,7 @@ pub enum Error {
 }
 
 /// A namespace that is not empty after this long has something in it that does not let go.
-const REMOVAL_MAX: Duration = Duration::from_secs(120);
+pub(crate) const REMOVAL_MAX: Duration = Duration::from_secs(120);
 
 /// Performs a plan. The timeline is on disk as well, line by line.
 ///
