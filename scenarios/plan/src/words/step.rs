@@ -1,0 +1,124 @@
+//! What can happen: the steps of a method.
+use super::{Form, LOAD, PATCH, REQUEST, Type, may, must};
+
+pub static STEP: Type = Type {
+    name: "step",
+    about: "One thing that happens: exactly one of load, fault, undo, requests and collect.",
+    fields: &[
+        must(
+            "name",
+            Form::Text,
+            "Unique in the method; small letters, digits and hyphens.",
+        ),
+        may(
+            "after",
+            Form::Texts,
+            "Begins when these steps are done. Default: the step before.",
+        ),
+        may(
+            "delay",
+            Form::Duration,
+            "Waits so long after that; a sum such as ${startup} + 2s will do, as for every duration. Default: 0s.",
+        ),
+        may(
+            "at",
+            Form::Duration,
+            "Begins so long after the first request of a load, in place of after.",
+        ),
+        may(
+            "during",
+            Form::Text,
+            "The step with the load that at counts from. Default: the only load.",
+        ),
+        may(
+            "timeout",
+            Form::Duration,
+            "After so long it has failed. Default: fault and undo 3m, requests and collect 1m, a load its duration, one request's timeout and 30s.",
+        ),
+        may(
+            "load",
+            Form::Object(&LOAD),
+            "Sends a load; done when its last answer is in.",
+        ),
+        may(
+            "fault",
+            Form::Object(&FAULT),
+            "Injects a fault; done when it is proven.",
+        ),
+        may(
+            "undo",
+            Form::Text,
+            "Undoes the fault of that step; done when that is verified.",
+        ),
+        may(
+            "requests",
+            Form::List(&REQUEST),
+            "Sends each request once, one after the other.",
+        ),
+        may(
+            "collect",
+            Form::Object(&COLLECT),
+            "Reads a collection until everything the load wrote is there, or the timeout has passed.",
+        ),
+    ],
+};
+
+pub static FAULT: Type = Type {
+    name: "fault",
+    about: "What hurts.",
+    fields: &[
+        must(
+            "type",
+            Form::OneOf(&["service-down", "rollout"]),
+            "service-down: a Deployment and its Service are deleted; rollout: another state of a Deployment is applied.",
+        ),
+        may(
+            "service",
+            Form::Text,
+            "Of service-down: the name of the Deployment and of the Service.",
+        ),
+        may(
+            "gracePeriodSeconds",
+            Form::Whole,
+            "Of service-down, as in kubectl delete. Default: what the pods say.",
+        ),
+        may(
+            "deployment",
+            Form::Text,
+            "Of rollout: the name of the Deployment.",
+        ),
+        may(
+            "manifest",
+            Form::Text,
+            "Of rollout: the file that is applied, relative to this file.",
+        ),
+        may(
+            "patches",
+            Form::List(&PATCH),
+            "Of rollout: changes to the objects of that file, after those of the spec.",
+        ),
+    ],
+};
+
+pub static COLLECT: Type = Type {
+    name: "collect",
+    about: "A paged HAL collection in which the writes of a load are looked for.",
+    fields: &[
+        must(
+            "url",
+            Form::Text,
+            "The list, e.g. http://alarm:8080/alarms; page and size are added.",
+        ),
+        must(
+            "collection",
+            Form::Text,
+            "The name of the list in _embedded.",
+        ),
+        must("field", Form::Text, "The field that holds the key."),
+        may(
+            "ledger",
+            Form::Text,
+            "The step with the load whose keys are looked for. Default: the only load.",
+        ),
+    ],
+};
