@@ -2,7 +2,8 @@
 //!
 //! Per callee, from the environment: `<CALLEE>_URL` (default `http://<callee>:8080`), `EDGE_<CALLEE>_TIMEOUT` (default 10 s, for
 //! connecting and the answer together), `EDGE_<CALLEE>_BREAKER` (failures in a row that open the breaker; none by default) and
-//! `EDGE_<CALLEE>_BREAKER_WAIT` (how long it stays open, default 10 s).
+//! `EDGE_<CALLEE>_BREAKER_WAIT` (how long it stays open, default 10 s). With `EDGE_<CALLEE>_CALL=off` nobody is asked and every call
+//! counts as done with an empty answer: an experiment that cannot tell this from a call shows nothing about the call.
 
 use crate::correlation::Correlation;
 use crate::effect::Call;
@@ -55,6 +56,7 @@ pub struct Edge {
 /// What stands between this service and one it calls.
 #[derive(Debug)]
 struct Guard {
+    asks: bool,
     origin: String,
     timeout: Duration,
     breaker: Option<Breaker>,
@@ -88,6 +90,9 @@ impl Edge {
                 call.callee
             ));
         };
+        if !guard.asks {
+            return Answer::Ok(Bytes::new());
+        }
         if guard
             .breaker
             .as_ref()
@@ -164,6 +169,7 @@ impl Guard {
         let wait = env.or(&format!("EDGE_{name}_BREAKER_WAIT"), BREAKER_WAIT);
         let failures: Option<u32> = env.get(&format!("EDGE_{name}_BREAKER"));
         Guard {
+            asks: env.or(&format!("EDGE_{name}_CALL"), true),
             origin: origin.trim_end_matches('/').to_owned(),
             timeout: env.or(&format!("EDGE_{name}_TIMEOUT"), TIMEOUT),
             breaker: failures

@@ -23,7 +23,7 @@ pub const SYSTEM: System = System {
     members: &[
         ("gateway", 8080, |_| gateway::service()),
         ("html", 8081, |_| html::service()),
-        ("room", 8082, room::service),
+        ("room", 8082, |_| room::service()),
         ("booking", 8083, |_| booking::service()),
         ("pay", 8084, |_| pay::service()),
         ("mypage", 8085, |_| mypage::service()),

@@ -1,6 +1,6 @@
 //! room — registers accommodations. A room that auth did not approve was never registered.
 
-use kernel::{Call, Collection, Effect, Env, Service};
+use kernel::{Call, Collection, Effect, Service};
 use serde::{Deserialize, Serialize};
 
 /// An accommodation.
@@ -22,11 +22,9 @@ struct Question<'a> {
     host: &'a str,
 }
 
-/// The service. With `ROOM_AUTH_CALL=off` it asks nobody.
-pub fn service(env: &Env) -> Service {
-    let asks = env.or("ROOM_AUTH_CALL", true);
-    let rooms = Collection::new("rooms", "room")
-        .on_create(move |id, room| if asks { on_create(id, room) } else { vec![] });
+/// The service.
+pub fn service() -> Service {
+    let rooms = Collection::new("rooms", "room").on_create(on_create);
     Service::new("room").calls("auth").collection::<Room>(rooms)
 }
 

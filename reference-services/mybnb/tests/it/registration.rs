@@ -126,7 +126,7 @@ async fn with_the_call_switched_off_rooms_are_registered_without_auth() {
     let room = start(
         "room",
         &Env::from_iter([
-            ("ROOM_AUTH_CALL", "off"),
+            ("EDGE_AUTH_CALL", "off"),
             ("AUTH_URL", "http://127.0.0.1:1"),
         ]),
     )
