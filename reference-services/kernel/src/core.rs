@@ -26,6 +26,7 @@ pub(crate) struct Core {
     pub resources: Vec<Resource>,
     pub operations: Vec<Operation>,
     pub listener: Option<Listener>,
+    pub is_patient: bool,
     pub store: Store,
     pub edge: Edge,
     /// Told after each commit that may have put events into the outbox.
@@ -77,6 +78,7 @@ impl Core {
             resources,
             operations,
             listener,
+            is_patient,
             ..
         } = service;
         Core {
@@ -84,6 +86,7 @@ impl Core {
             resources,
             operations,
             listener,
+            is_patient,
             store,
             edge,
             committed: Notify::new(),

@@ -22,6 +22,15 @@ pub enum Effect {
         /// The new row.
         fields: Fields,
     },
+    /// Store a new row; what follows knows its id, and is written in the same transaction. It can neither call nor look.
+    Create {
+        /// The collection's name.
+        collection: &'static str,
+        /// The new row.
+        fields: Fields,
+        /// What follows, given the row's id.
+        then: Then<i64>,
+    },
     /// Change the rows of a collection in which `field` holds `value`.
     Change {
         /// The collection's name.
@@ -135,6 +144,19 @@ impl Effect {
         }
     }
 
+    /// Store a new row, and go on with its id.
+    pub fn create(
+        collection: &'static str,
+        row: &impl Serialize,
+        then: impl Fn(i64) -> Vec<Effect> + Send + Sync + 'static,
+    ) -> Effect {
+        Effect::Create {
+            collection,
+            fields: fields_of(row),
+            then: Then(Arc::new(move |id: &i64| then(*id))),
+        }
+    }
+
     /// Change rows chosen by one field.
     pub fn change(
         collection: &'static str,
@@ -215,6 +237,17 @@ impl Effect {
             content_type: crate::hal::JSON,
             body: serde_json::to_value(value).unwrap_or_default().to_string(),
         })
+    }
+
+    /// Answer 201 with JSON, as small as can be.
+    pub fn reply_created(value: &impl Serialize) -> Effect {
+        match Effect::reply(value) {
+            Effect::Reply(reply) => Effect::Reply(Reply {
+                status: 201,
+                ..reply
+            }),
+            other => other,
+        }
     }
 
     /// Answer with a plain text.

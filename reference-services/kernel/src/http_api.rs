@@ -26,6 +26,7 @@ use tower_http::cors::CorsLayer;
 #[derive(Debug, Default)]
 pub(crate) struct Extras {
     pub routes: Vec<(&'static str, &'static str)>,
+    pub otherwise: Option<&'static str>,
     pub pages: Vec<(&'static str, &'static str)>,
     pub has_cors: bool,
 }
@@ -67,24 +68,32 @@ pub(crate) fn router(
         let html = *html;
         domain = domain.route(path, get(async move || Html(html)));
     }
+    let passing_on = |to: &'static str| {
+        let core = core.clone();
+        any(async move |request: Request| forward(&core, to, request).await)
+    };
     for (prefix, to) in &extras.routes {
-        let (core, to) = (core.clone(), *to);
-        let forward = any(async move |request: Request| forward(&core, to, request).await);
         domain = domain
-            .route(prefix, forward.clone())
-            .route(&format!("{prefix}/{{*rest}}"), forward);
+            .route(prefix, passing_on(to))
+            .route(&format!("{prefix}/{{*rest}}"), passing_on(to));
     }
-    let core = core.clone();
-    let home = extras.routes.iter().find(|(prefix, _)| *prefix == "/html");
-    let root = match home {
-        Some(_) => get(async || Redirect::temporary("/html/index.html")),
-        None => get(async move |headers: HeaderMap| {
-            hal_answer(StatusCode::OK, hal::HAL_JSON, root(&core, &headers))
+    let has_home = extras.pages.iter().any(|(path, _)| *path == "/");
+    let leads_home = extras.routes.iter().any(|(prefix, _)| *prefix == "/html");
+    domain = match extras.otherwise {
+        Some(to) => domain.fallback_service(passing_on(to)),
+        None => domain.fallback(async |uri: Uri| {
+            error(StatusCode::NOT_FOUND, "No message available", uri.path())
         }),
     };
-    domain = domain.route("/", root).fallback(async |uri: Uri| {
-        error(StatusCode::NOT_FOUND, "No message available", uri.path())
-    });
+    if leads_home {
+        domain = domain.route("/", get(async || Redirect::temporary("/html/index.html")));
+    } else if !has_home && extras.otherwise.is_none() {
+        let core = core.clone();
+        let root = async move |headers: HeaderMap| {
+            hal_answer(StatusCode::OK, hal::HAL_JSON, root(&core, &headers))
+        };
+        domain = domain.route("/", get(root));
+    }
     if extras.has_cors {
         domain = domain.layer(CorsLayer::very_permissive());
     }

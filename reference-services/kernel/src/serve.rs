@@ -101,6 +101,7 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
         .map_err(no_database)?;
     let extras = Extras {
         routes: service.routes.clone(),
+        otherwise: service.otherwise,
         pages: service.pages.clone(),
         has_cors: service.has_cors,
     };

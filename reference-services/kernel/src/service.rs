@@ -22,7 +22,9 @@ pub struct Service {
     pub(crate) listener: Option<Listener>,
     pub(crate) routes: Vec<(&'static str, &'static str)>,
     pub(crate) pages: Vec<(&'static str, &'static str)>,
+    pub(crate) otherwise: Option<&'static str>,
     pub(crate) has_cors: bool,
+    pub(crate) is_patient: bool,
 }
 
 /// A collection of resources of type `T`, stored and served under its name.
@@ -31,7 +33,7 @@ pub struct Collection<T> {
     is_internal: bool,
     completing: fn(T) -> T,
     on_create: Box<Hook<T>>,
-    on_update: fn(i64, &T, &T) -> Vec<Effect>,
+    on_update: Box<ChangeHook<T>>,
     on_delete: fn(i64, &T) -> Vec<Effect>,
 }
 
@@ -43,7 +45,7 @@ pub(crate) struct Resource {
     pub complete: Box<Complete>,
     pub check: fn(&Fields) -> Result<Fields, serde_json::Error>,
     pub on_create: Box<Hook<Fields>>,
-    pub on_update: Box<ChangeHook>,
+    pub on_update: Box<ChangeHook<Fields>>,
     pub on_delete: Box<Hook<Fields>>,
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct Operation {
 
 type Answering = dyn Fn(&Asked) -> Vec<Effect> + Send + Sync;
 type Hook<T> = dyn Fn(i64, &T) -> Vec<Effect> + Send + Sync;
-type ChangeHook = dyn Fn(i64, &Fields, &Fields) -> Vec<Effect> + Send + Sync;
+type ChangeHook<T> = dyn Fn(i64, &T, &T) -> Vec<Effect> + Send + Sync;
 type Complete = dyn Fn(&Fields) -> Result<Fields, serde_json::Error> + Send + Sync;
 type Decide = dyn Fn(&Event) -> Result<Vec<Effect>, serde_json::Error> + Send + Sync;
 
@@ -75,7 +77,9 @@ impl Service {
             listener: None,
             routes: vec![],
             pages: vec![],
+            otherwise: None,
             has_cors: false,
+            is_patient: false,
         }
     }
 
@@ -125,7 +129,7 @@ impl Service {
     /// Handles events, each once. `E` is an enum tagged with `eventType`; kinds of no interest need a variant with `#[serde(other)]`.
     pub fn on_event<E: DeserializeOwned + 'static>(
         mut self,
-        handle: fn(&E) -> Vec<Effect>,
+        handle: impl Fn(&E) -> Vec<Effect> + Send + Sync + 'static,
     ) -> Service {
         self.listener = Some(Listener(Box::new(move |event| Ok(handle(&event.read()?)))));
         self
@@ -135,6 +139,19 @@ impl Service {
     pub fn route(mut self, prefix: &'static str, to: &'static str) -> Service {
         self.routes.push((prefix, to));
         self.calls(to)
+    }
+
+    /// Passes every request that nothing else answers on to another service.
+    pub fn otherwise(mut self, to: &'static str) -> Service {
+        self.otherwise = Some(to);
+        self.calls(to)
+    }
+
+    /// Tries an event again until the services it calls answer, and lets those behind it wait. Without this it is left aside after the
+    /// third try, as one is whose failure has another cause.
+    pub fn patient(mut self) -> Service {
+        self.is_patient = true;
+        self
     }
 
     /// Serves an HTML page at `path`.
@@ -152,7 +169,7 @@ impl<T> Collection<T> {
             is_internal: false,
             completing: |row| row,
             on_create: Box::new(|_, _| vec![]),
-            on_update: |_, _, _| vec![],
+            on_update: Box::new(|_, _, _| vec![]),
             on_delete: |_, _| vec![],
         }
     }
@@ -179,8 +196,11 @@ impl<T> Collection<T> {
     }
 
     /// What has to happen for a row to change: its id, what it was and what it will be.
-    pub fn on_update(mut self, effects: fn(i64, &T, &T) -> Vec<Effect>) -> Collection<T> {
-        self.on_update = effects;
+    pub fn on_update(
+        mut self,
+        effects: impl Fn(i64, &T, &T) -> Vec<Effect> + Send + Sync + 'static,
+    ) -> Collection<T> {
+        self.on_update = Box::new(effects);
         self
     }
 

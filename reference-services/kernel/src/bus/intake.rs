@@ -66,11 +66,12 @@ async fn read(core: &Core, consumer: Consumer, stop: &CancellationToken) -> Resu
     Ok(())
 }
 
-/// Handles an event, tried again after a pause when it fails, and left aside after the last try. False when it has to be read again
-/// because the service ends.
+/// Handles an event, tried again after a pause when it fails, and left aside after the last try, unless the service is patient and it
+/// is another that fails. False when it has to be read again because the service ends.
 async fn take(core: &Core, message: &BorrowedMessage<'_>, stop: &CancellationToken) -> bool {
     let payload = message.payload().unwrap_or_default();
-    for pause in PAUSES.map(Some).into_iter().chain([None]) {
+    let mut pauses = PAUSES.into_iter();
+    loop {
         let Err(why) = handle(core, payload).await else {
             return true;
         };
@@ -80,7 +81,8 @@ async fn take(core: &Core, message: &BorrowedMessage<'_>, stop: &CancellationTok
             message.partition(),
             message.offset()
         );
-        let Some(pause) = pause else {
+        let is_worth_waiting = core.is_patient && matches!(why, Rejected::CallFailed(_));
+        let Some(pause) = pauses.next().or(is_worth_waiting.then_some(PAUSES[1])) else {
             tracing::error!("left the event {place} aside: {why}");
             return true;
         };
@@ -93,7 +95,6 @@ async fn take(core: &Core, message: &BorrowedMessage<'_>, stop: &CancellationTok
             return false;
         }
     }
-    true
 }
 
 async fn handle(core: &Core, payload: &[u8]) -> Result<(), Rejected> {

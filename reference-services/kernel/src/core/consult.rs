@@ -46,6 +46,7 @@ impl Core {
                 }
                 Effect::Publish(_)
                 | Effect::Save { .. }
+                | Effect::Create { .. }
                 | Effect::Change { .. }
                 | Effect::Upsert { .. }
                 | Effect::Reply(_) => {

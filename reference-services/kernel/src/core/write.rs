@@ -39,9 +39,20 @@ impl Core {
             }
         }
         let mut reply = None;
-        for effect in effects {
+        let mut rest = VecDeque::from(effects);
+        while let Some(effect) = rest.pop_front() {
             match effect {
                 Effect::Reply(answer) => reply = Some(answer),
+                Effect::Create {
+                    collection,
+                    fields,
+                    then,
+                } => {
+                    let table = &self.resource(collection).table;
+                    let row = transaction.append(table, fields).await?;
+                    let follows = then.given(&row.id).into_iter().rev();
+                    follows.for_each(|effect| rest.push_front(effect));
+                }
                 effect => {
                     self.write_one(&mut transaction, effect, correlation)
                         .await?
@@ -126,7 +137,13 @@ impl Core {
                 let why = "nobody can be called inside a transaction".to_owned();
                 return Err(Rejected::CallFailed(why));
             }
-            Effect::Look { .. } | Effect::Reply(_) => unreachable!("the caller performs these"),
+            Effect::Look { .. } => {
+                let why = "nothing can be looked at once writing has begun".to_owned();
+                return Err(Rejected::CallFailed(why));
+            }
+            Effect::Create { .. } | Effect::Reply(_) => {
+                unreachable!("the caller performs these")
+            }
         }
         Ok(())
     }

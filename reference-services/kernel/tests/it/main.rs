@@ -1,6 +1,8 @@
 //! The kernel's promises, kept by two toy services over real HTTP and a real broker.
 
+mod doors;
 mod drain;
 mod events;
+mod patience;
 mod saga;
 mod world;

@@ -216,3 +216,46 @@ async fn a_refusal_that_is_certain_spares_the_calls() {
     let statuses: Vec<_> = statuses.iter().map(|(status, ..)| *status).collect();
     assert_eq!(statuses, [StatusCode::CREATED, StatusCode::CONFLICT]);
 }
+
+/// Stores two notes for a request, tells their ids, and answers with the second's.
+fn writer() -> Service {
+    let new = |text: &'static str, answer: bool| {
+        let note = crate::world::Note { text: text.into() };
+        Effect::create("notes", &note, move |id| {
+            let told = Effect::publish(id, &noted(&format!("{text} is {id}")));
+            let answer = answer.then(|| Effect::reply_created(&json!({"id": id})));
+            [told].into_iter().chain(answer).collect()
+        })
+    };
+    Service::new("writer")
+        .collection(Collection::<crate::world::Note>::new("notes", "note"))
+        .operation(Method::POST, "/write", move |_| {
+            vec![new("first", false), new("second", true)]
+        })
+        .operation(Method::POST, "/look-too-late", move |_| {
+            let note = crate::world::Note::default();
+            let look = |_| vec![Effect::look("notes", "id", 1, |_| vec![])];
+            vec![Effect::create("notes", &note, look)]
+        })
+}
+
+#[tokio::test]
+async fn what_is_stored_can_be_told_under_its_id() {
+    let (broker, _folder) = broker().await;
+    let env = env(broker.local_addr());
+    let hearer = started(hearer(), &env).await;
+    let writer = started(writer(), &env).await;
+    let post = async |path: &str| send(Method::POST, writer.address, path, Value::Null).await;
+    let (status, _, body) = post("/write").await;
+    assert_eq!((status, body), (StatusCode::CREATED, json!({"id": 2})));
+    assert_eq!(
+        heard_at_least(&hearer, 2).await,
+        ["first is 1", "second is 2"]
+    );
+    let (status, ..) = post("/look-too-late").await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    let (_, _, notes) = send(Method::GET, writer.address, "/notes", Value::Null).await;
+    assert_eq!(notes["page"]["totalElements"], 2);
+    writer.stop().await;
+    hearer.stop().await;
+}
