@@ -23,9 +23,9 @@ pub enum LoadJob {
         /// Which, and when it is.
         collect: CollectJob,
     },
-    /// Wait until each address takes a connection and keeps it.
+    /// Wait until each address is reached.
     Reach {
-        /// `host:port` with a name of the cluster.
+        /// With a name of the cluster: `http://host:port`, which must answer a request, or `host:port`, which must keep a connection.
         addresses: Vec<String>,
         /// Then the first that does not is why the job was cut short.
         timeout: Micros,

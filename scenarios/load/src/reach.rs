@@ -1,8 +1,12 @@
-//! Waiting until addresses take connections: endpoints that are ready are not yet endpoints that are reached.
+//! Waiting until addresses are reached: endpoints that are ready are not yet endpoints that are reached.
 use crate::{
     dns,
     worker::{STOPPED, Tally},
 };
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::{Request, client::conn::http1, header::HOST};
+use hyper_util::rt::TokioIo;
 use model::Micros;
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
@@ -26,7 +30,11 @@ const HELD: Duration = Duration::from_millis(100);
 /// many in a row must be kept.
 const HELD_TIMES: usize = 3;
 
-/// Tries each address, `host:port`, until it takes a connection and keeps it. What did not in time is named in `cut_short`.
+/// What a proxy answers for a service that it does not reach.
+const UNREACHED: std::ops::RangeInclusive<u16> = 502..=504;
+
+/// Tries each address until it is reached: `http://host:port` when it answers a request, `host:port` when it keeps connections. What
+/// was not reached in time is named in `cut_short`.
 pub(crate) async fn run(addresses: &[String], limit: Micros, stop: &CancellationToken) -> Tally {
     let mut tally = Tally::default();
     let end = Instant::now() + Duration::from(limit);
@@ -49,7 +57,7 @@ pub(crate) async fn run(addresses: &[String], limit: Micros, stop: &Cancellation
 async fn until(address: &str, end: Instant) -> io::Result<()> {
     let mut held = 0;
     while held < HELD_TIMES {
-        let attempt = timeout(ATTEMPT_MAX, connect(address)).await;
+        let attempt = timeout(ATTEMPT_MAX, attempt(address)).await;
         match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(()) => held += 1,
             Err(e) if Instant::now() >= end => return Err(e),
@@ -62,7 +70,14 @@ async fn until(address: &str, end: Instant) -> io::Result<()> {
     Ok(())
 }
 
-async fn connect(address: &str) -> io::Result<()> {
+async fn attempt(address: &str) -> io::Result<()> {
+    match address.strip_prefix("http://") {
+        Some(address) => answers(address).await,
+        None => keeps(connect(address).await?).await,
+    }
+}
+
+async fn connect(address: &str) -> io::Result<TcpStream> {
     let Some((host, port)) = address.rsplit_once(':') else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not host:port"));
     };
@@ -74,7 +89,31 @@ async fn connect(address: &str) -> io::Result<()> {
         .into_iter()
         .map(|ip| SocketAddr::new(ip, port))
         .collect();
-    let mut connection = TcpStream::connect(&addresses[..]).await?;
+    TcpStream::connect(&addresses[..]).await
+}
+
+/// Any answer will do, "not found" too: it comes from whoever is to be reached.
+async fn answers(address: &str) -> io::Result<()> {
+    let connection = TokioIo::new(connect(address).await?);
+    let (mut sender, connection) = http1::handshake(connection)
+        .await
+        .map_err(io::Error::other)?;
+    // Its failures come back through the sender.
+    tokio::spawn(connection);
+    let request = Request::get("/")
+        .header(HOST, address)
+        .body(Empty::<Bytes>::new())
+        .map_err(io::Error::other)?;
+    let answer = sender.send_request(request).await;
+    match answer.map_err(io::Error::other)?.status() {
+        status if UNREACHED.contains(&status.as_u16()) => {
+            Err(io::Error::other(format!("HTTP {status}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn keeps(mut connection: TcpStream) -> io::Result<()> {
     let mut first = [0];
     match timeout(HELD, connection.read(&mut first)).await {
         Ok(Ok(0)) => Err(io::ErrorKind::ConnectionReset.into()),
@@ -87,7 +126,7 @@ async fn connect(address: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::TcpListener;
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
 
     #[tokio::test]
     async fn an_address_is_reached_as_soon_as_a_connection_is_kept() {
@@ -116,6 +155,30 @@ mod tests {
         };
         let (tally, _kept) = tokio::join!(waiting, listening);
         assert_eq!((tally.finished, tally.cut_short), (1, None));
+    }
+
+    #[tokio::test]
+    async fn a_service_is_reached_when_itself_answers_not_when_a_proxy_excuses_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let answering = tokio::spawn(async move {
+            let answers = ["503 Service Unavailable", "404 Not Found"];
+            let late = std::iter::repeat_n(answers[1], HELD_TIMES);
+            let mut sent = 0;
+            for status in answers.into_iter().take(1).chain(late) {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut request = [0; 1024];
+                assert!(connection.read(&mut request).await.unwrap() > 0);
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                connection.write_all(answer.as_bytes()).await.unwrap();
+                sent += 1;
+            }
+            sent
+        });
+        let stop = CancellationToken::new();
+        let tally = run(&[address], Micros::from_secs(20), &stop).await;
+        assert_eq!((tally.finished, tally.cut_short), (1, None));
+        assert_eq!(answering.await.unwrap(), 1 + HELD_TIMES);
     }
 
     #[tokio::test]

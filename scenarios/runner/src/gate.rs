@@ -14,7 +14,14 @@ pub struct Gate {
 #[derive(Debug, Clone, PartialEq)]
 struct Service {
     name: String,
-    ports: Vec<u64>,
+    ports: Vec<Port>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Port {
+    number: u64,
+    /// Whether it says of itself that it speaks HTTP.
+    is_http: bool,
 }
 
 impl Gate {
@@ -49,10 +56,14 @@ impl Gate {
         }
     }
 
-    /// Where the Services must accept connections, as `host:port`.
+    /// Where the Services must answer, as `http://host:port`, or at least accept connections, as `host:port`.
     pub fn addresses(&self) -> Vec<String> {
         let of = |s: &Service| -> Vec<String> {
-            s.ports.iter().map(|p| format!("{}:{p}", s.name)).collect()
+            let address = |p: &Port| {
+                let scheme = if p.is_http { "http://" } else { "" };
+                format!("{scheme}{}:{}", s.name, p.number)
+            };
+            s.ports.iter().map(address).collect()
         };
         self.services.iter().flat_map(of).collect()
     }
@@ -72,7 +83,7 @@ impl Gate {
     }
 }
 
-fn ports(service: &Value) -> Vec<u64> {
+fn ports(service: &Value) -> Vec<Port> {
     let ports = service["spec"]["ports"].as_array();
     // A Job's worker speaks TCP; whether a UDP port answers cannot be told.
     let is_tcp = |p: &&Value| p["protocol"].as_str().unwrap_or("TCP") == "TCP";
@@ -80,8 +91,19 @@ fn ports(service: &Value) -> Vec<u64> {
         .into_iter()
         .flatten()
         .filter(is_tcp)
-        .filter_map(|p| p["port"].as_u64())
+        .filter_map(|p| {
+            Some(Port {
+                number: p["port"].as_u64()?,
+                is_http: is_http(p),
+            })
+        })
         .collect()
+}
+
+/// As Istio selects a port's protocol: `appProtocol`, or else what its name is or begins with.
+fn is_http(port: &Value) -> bool {
+    let said = port["appProtocol"].as_str().or(port["name"].as_str());
+    said.is_some_and(|protocol| protocol == "http" || protocol.starts_with("http-"))
 }
 
 fn selects(selector: &Value, labels: &Value) -> bool {
@@ -102,7 +124,8 @@ mod tests {
                 json!({"kind": "Deployment", "metadata": {"name": "room"},
                     "spec": {"template": {"metadata": {"labels": {"app": "room"}}}}}),
                 json!({"kind": "Service", "metadata": {"name": "room"},
-                    "spec": {"selector": {"app": selector}, "ports": [{"port": 8080}, {"port": 53, "protocol": "UDP"}]}}),
+                    "spec": {"selector": {"app": selector}, "ports": [{"name": "http", "port": 8080},
+                        {"name": "https", "port": 8443}, {"port": 53, "protocol": "UDP"}]}}),
             ],
         }
     }
@@ -124,7 +147,7 @@ mod tests {
         assert_eq!(gate.is_open(&view), None);
         view.endpoints.insert("room".into(), 1);
         assert_eq!(gate.is_open(&view), Some(()));
-        assert_eq!(gate.addresses(), ["room:8080"]);
+        assert_eq!(gate.addresses(), ["http://room:8080", "room:8443"]);
     }
 
     #[test]

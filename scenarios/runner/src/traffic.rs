@@ -76,7 +76,7 @@ impl Traffic {
         told.ok_or_else(|| "the load worker ended without its own count".into())
     }
 
-    /// Waits until each address, `host:port`, accepts a connection from a pod. `what` names the pod's Job.
+    /// Waits until a pod reaches each address: `http://host:port` answers, `host:port` keeps a connection. `what` names the pod's Job.
     ///
     /// # Errors
     /// Which did not, and why.
