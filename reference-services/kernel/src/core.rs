@@ -2,8 +2,11 @@
 //!
 //! The first half is in `consult`, the second in `write`.
 
+mod connections;
 mod consult;
 mod write;
+
+pub(crate) use connections::Connections;
 
 use crate::asked::Asked;
 use crate::correlation::Correlation;
@@ -13,6 +16,7 @@ use crate::event::Event;
 use crate::service::{Listener, Operation, Resource, Service};
 use crate::shape::{Fields, Misshapen};
 use crate::store::{Row, Store, StoreError};
+use connections::NoneFree;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use write::Opening;
@@ -29,6 +33,7 @@ pub(crate) struct Core {
     pub is_patient: bool,
     pub store: Store,
     pub edge: Edge,
+    pub connections: Connections,
     /// Told after each commit that may have put events into the outbox.
     pub committed: Notify,
 }
@@ -52,6 +57,8 @@ pub(crate) enum Rejected {
     Refused(Refusal),
     #[error("it was handled before")]
     Repeated,
+    #[error("no database connection became free")]
+    NoConnection,
 }
 
 /// How the handling of an event ended.
@@ -72,7 +79,7 @@ pub(crate) enum Extent {
 }
 
 impl Core {
-    pub fn new(service: Service, store: Store, edge: Edge) -> Core {
+    pub fn new(service: Service, store: Store, edge: Edge, connections: Connections) -> Core {
         let Service {
             name,
             resources,
@@ -89,6 +96,7 @@ impl Core {
             is_patient,
             store,
             edge,
+            connections,
             committed: Notify::new(),
         }
     }
@@ -210,6 +218,8 @@ impl Core {
         effects: Vec<Effect>,
         correlation: &Correlation,
     ) -> Result<Option<Reply>, Rejected> {
+        let connection = self.connections.hold().await;
+        let _connection = connection.map_err(|NoneFree| Rejected::NoConnection)?;
         let mut undos = Vec::new();
         let done = match self.consult(effects, &mut undos, correlation).await {
             Ok(writes) => self.write(opening, writes, &undos, correlation).await,

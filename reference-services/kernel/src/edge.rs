@@ -2,36 +2,33 @@
 //!
 //! Per callee, from the environment: `<CALLEE>_URL` (default `http://<callee>:8080`), `EDGE_<CALLEE>_TIMEOUT` (default 10 s, for
 //! connecting and the answer together), `EDGE_<CALLEE>_BREAKER` (failures in a row that open the breaker; none by default) and
-//! `EDGE_<CALLEE>_BREAKER_WAIT` (how long it stays open, default 10 s). With `EDGE_<CALLEE>_CALL=off` nobody is asked and every call
-//! counts as done with an empty answer: an experiment that cannot tell this from a call shows nothing about the call.
+//! `EDGE_<CALLEE>_BREAKER_WAIT` (how long it stays open, default 10 s). With `FEIGN_HYSTRIX_ENABLED=true` a call is made as
+//! [`hystrix`] does it instead. With `EDGE_<CALLEE>_CALL=off` nobody is asked and every call counts as done with an empty answer: an
+//! experiment that cannot tell this from a call shows nothing about the call.
+
+mod client;
+mod ending;
+mod guard;
+pub mod hystrix;
+mod watch;
+
+pub use guard::TIMEOUT;
 
 use crate::correlation::Correlation;
 use crate::effect::Call;
 use crate::env::Env;
 use axum::body::Body;
 use bytes::Bytes;
-use failsafe::backoff::Constant;
-use failsafe::failure_policy::ConsecutiveFailures;
-use failsafe::{StateMachine, backoff, failure_policy};
-use futures::future::BoxFuture;
+use client::{HttpClient, deepest, http_client};
+use ending::{Class, Ending};
+use guard::Guard;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// How long a call may take in all: the 10 s after which the report's room gave up **\[S figure\]**.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
-const BREAKER_WAIT: Duration = Duration::from_secs(10);
-/// An unused connection is closed before the other side does it, as the reports' clients did.
-const IDLE: Duration = Duration::from_secs(5);
 /// Answers to calls are small; a larger one is not read.
 const ANSWER_MAX: usize = 1 << 20;
 
@@ -46,40 +43,34 @@ pub enum Answer {
     Unknown(String),
 }
 
+/// What is answered in a callee's place.
+pub type Fallback = fn(&Call) -> Value;
+
 /// The outgoing calls of one service.
 #[derive(Debug)]
 pub struct Edge {
-    client: Client<HttpConnector<Names>, Body>,
+    client: HttpClient,
     guards: BTreeMap<&'static str, Guard>,
+    fallbacks: BTreeMap<&'static str, Fallback>,
 }
-
-/// What stands between this service and one it calls.
-#[derive(Debug)]
-struct Guard {
-    asks: bool,
-    origin: String,
-    timeout: Duration,
-    breaker: Option<Breaker>,
-}
-
-type Breaker = StateMachine<ConsecutiveFailures<Constant>, ()>;
 
 impl Edge {
     /// Guards for the named callees, as the environment wants them.
     pub fn new(callees: &[&'static str], env: &Env) -> Edge {
-        let mut connector = HttpConnector::new_with_resolver(Names);
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
         Edge {
-            client,
+            client: http_client(),
             guards: callees
                 .iter()
                 .map(|callee| (*callee, Guard::new(callee, env)))
                 .collect(),
+            fallbacks: BTreeMap::new(),
         }
+    }
+
+    /// The same edge with what is answered when a callee does not answer well and is called the way of [`hystrix`].
+    pub fn with_fallbacks(mut self, fallbacks: &[(&'static str, Fallback)]) -> Edge {
+        self.fallbacks.extend(fallbacks.iter().copied());
+        self
     }
 
     /// Makes the call; comes back within the callee's time limit. A callee that was not named to [`Edge::new`] is refused.
@@ -93,20 +84,20 @@ impl Edge {
         if !guard.asks {
             return Answer::Ok(Bytes::new());
         }
-        if guard
-            .breaker
-            .as_ref()
-            .is_some_and(|breaker| !breaker.is_call_permitted())
-        {
-            return Answer::Refused(format!("{}: circuit breaker is open", call.callee));
-        }
-        let request = request(call, &guard.origin, correlation);
-        let answer = match request {
-            Ok(request) => self.answered(request, guard.timeout).await,
-            Err(why) => Answer::Refused(why.to_string()),
+        let request = match request(call, &guard.origin, correlation) {
+            Ok(request) => request,
+            Err(why) => return Answer::Refused(why.to_string()).about(call.callee),
         };
-        guard.count(&answer);
-        answer.about(call.callee)
+        let exchange = answered(self.client.clone(), request, guard.timeout);
+        let answer = guard.pass(exchange).await.answer.about(call.callee);
+        let fallback = self.fallbacks.get(call.callee);
+        match (answer, fallback.filter(|_| guard.has_fallback())) {
+            (Answer::Refused(why) | Answer::Unknown(why), Some(fallback)) => {
+                tracing::info!(correlation = correlation.as_str(), "fallback: {why}");
+                Answer::Ok(fallback(call).to_string().into())
+            }
+            (answer, _) => answer,
+        }
     }
 
     /// Passes a request on to a callee, bodies streaming both ways; the time limit is for the head of the answer.
@@ -139,53 +130,27 @@ impl Edge {
             }
         }
     }
-
-    async fn answered(&self, request: Request<Body>, timeout: Duration) -> Answer {
-        let exchange = async {
-            let response = match self.client.request(request).await {
-                Ok(response) => response,
-                Err(why) => return Answer::of_failure(&why),
-            };
-            let status = response.status();
-            match Limited::new(response.into_body(), ANSWER_MAX)
-                .collect()
-                .await
-            {
-                Ok(body) => Answer::of_status(status, body.to_bytes()),
-                Err(why) => Answer::Unknown(why.to_string()),
-            }
-        };
-        match tokio::time::timeout(timeout, exchange).await {
-            Ok(answer) => answer,
-            Err(_) => Answer::Unknown(format!("no answer within {timeout:?}")),
-        }
-    }
 }
 
-impl Guard {
-    fn new(callee: &str, env: &Env) -> Guard {
-        let name = callee.to_ascii_uppercase().replace('-', "_");
-        let origin: String = env.or(&format!("{name}_URL"), format!("http://{callee}:8080"));
-        let wait = env.or(&format!("EDGE_{name}_BREAKER_WAIT"), BREAKER_WAIT);
-        let failures: Option<u32> = env.get(&format!("EDGE_{name}_BREAKER"));
-        Guard {
-            asks: env.or(&format!("EDGE_{name}_CALL"), true),
-            origin: origin.trim_end_matches('/').to_owned(),
-            timeout: env.or(&format!("EDGE_{name}_TIMEOUT"), TIMEOUT),
-            breaker: failures
-                .filter(|failures| *failures > 0)
-                .map(|failures| breaker(failures, wait)),
+/// One request and its whole answer, within the limit.
+async fn answered(client: HttpClient, request: Request<Body>, limit: Duration) -> Ending {
+    let exchange = async {
+        let response = match client.request(request).await {
+            Ok(response) => response,
+            Err(why) => return Ending::of_failure(&why),
+        };
+        let status = response.status();
+        match Limited::new(response.into_body(), ANSWER_MAX)
+            .collect()
+            .await
+        {
+            Ok(body) => Ending::of_status(status, body.to_bytes()),
+            Err(why) => Ending::unknown(Class::Broken, why.to_string()),
         }
-    }
-
-    /// A refusal by status says that the callee is well; only silence and its own errors count against it.
-    fn count(&self, answer: &Answer) {
-        let Some(breaker) = &self.breaker else { return };
-        match answer {
-            Answer::Ok(_) => breaker.on_success(),
-            Answer::Refused(why) if why.starts_with("status") => breaker.on_success(),
-            Answer::Refused(_) | Answer::Unknown(_) => breaker.on_error(),
-        }
+    };
+    match tokio::time::timeout(limit, exchange).await {
+        Ok(ending) => ending,
+        Err(_) => Ending::timed_out(limit),
     }
 }
 
@@ -208,73 +173,12 @@ fn request(
         .body(body)
 }
 
-fn breaker(failures: u32, wait: Duration) -> Breaker {
-    failsafe::Config::new()
-        .failure_policy(failure_policy::consecutive_failures(
-            failures,
-            backoff::constant(wait),
-        ))
-        .build()
-}
-
 impl Answer {
-    fn of_status(status: StatusCode, body: Bytes) -> Answer {
-        match status.as_u16() {
-            200..400 => Answer::Ok(body),
-            400..500 => Answer::Refused(format!("status {status}")),
-            _ => Answer::Unknown(format!("status {status}")),
-        }
-    }
-
-    fn of_failure(why: &ClientError) -> Answer {
-        let text = deepest(why);
-        if why.is_connect() {
-            Answer::Refused(text)
-        } else {
-            Answer::Unknown(text)
-        }
-    }
-
     fn about(self, callee: &str) -> Answer {
         match self {
             Answer::Ok(body) => Answer::Ok(body),
             Answer::Refused(why) => Answer::Refused(format!("{callee}: {why}")),
             Answer::Unknown(why) => Answer::Unknown(format!("{callee}: {why}")),
         }
-    }
-}
-
-/// The first cause says most: "Connection refused" rather than "client error".
-fn deepest(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
-}
-
-/// Host names through the crate `names`, which knows the names of every kind of cluster.
-#[derive(Clone, Debug)]
-struct Names;
-
-impl tower::Service<Name> for Names {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = std::io::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        Box::pin(async move {
-            let found =
-                tokio::task::spawn_blocking(move || names::resolve(name.as_str())).await??;
-            let addresses: Vec<_> = found
-                .into_iter()
-                .map(|address| SocketAddr::new(address, 0))
-                .collect();
-            Ok(addresses.into_iter())
-        })
     }
 }

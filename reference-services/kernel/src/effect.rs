@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One thing to be done because of a request or an event. Calls are made first; if all succeed, everything else is written in one
 /// transaction, and events leave when that is committed. If a call fails, or something is refused, nothing is written.
@@ -77,6 +78,13 @@ pub enum Effect {
     Reply(Reply),
     /// Write a line to the log.
     Log(String),
+    /// Take this long, by chance anything between the two, before what comes after it. It cannot be in what follows a look.
+    Wait {
+        /// At least.
+        least: Duration,
+        /// At most.
+        most: Duration,
+    },
 }
 
 /// A request to another service that has to be answered before anything is stored.
@@ -220,6 +228,11 @@ impl Effect {
             },
             then: Then(Arc::new(then)),
         }
+    }
+
+    /// Take this long, by chance anything between the two: `Thread.sleep((long) (400 + Math.random() * 220))` **\[S\]**.
+    pub fn wait(least: Duration, most: Duration) -> Effect {
+        Effect::Wait { least, most }
     }
 
     /// Answer with an error.

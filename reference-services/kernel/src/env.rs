@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -165,6 +166,14 @@ impl Setting for u32 {
     const WAY_OUT: &'static str = "not a whole number; write one, as 5";
 
     fn read(text: &str) -> Option<u32> {
+        text.parse().ok()
+    }
+}
+
+impl Setting for NonZeroU32 {
+    const WAY_OUT: &'static str = "not a whole number from 1 on; write one, as 10";
+
+    fn read(text: &str) -> Option<NonZeroU32> {
         text.parse().ok()
     }
 }

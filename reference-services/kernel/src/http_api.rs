@@ -404,6 +404,11 @@ fn rejected(why: &Rejected, path: &str) -> Response {
         Rejected::Contended | Rejected::Repeated => {
             error(StatusCode::CONFLICT, &why.to_string(), path)
         }
+        Rejected::NoConnection => error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Could not open JPA EntityManager for transaction",
+            path,
+        ),
         Rejected::CallFailed(_) => error(StatusCode::INTERNAL_SERVER_ERROR, hal::ROLLED_BACK, path),
         Rejected::Store(_) => {
             tracing::error!("{why}");

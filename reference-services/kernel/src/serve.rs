@@ -1,7 +1,7 @@
 //! serve — a service's life in a process: delayed start, listening, and an end that loses nothing.
 
 use crate::bus::{Bus, Kafka};
-use crate::core::Core;
+use crate::core::{Connections, Core};
 use crate::edge::Edge;
 use crate::env::{BadEnv, Env};
 use crate::health::Life;
@@ -77,6 +77,7 @@ struct Settings {
     drain: Duration,
     kafka: Option<Kafka>,
     edge: Edge,
+    connections: Connections,
 }
 
 /// Starts a service: waits out `STARTUP_DELAY`, in which nothing listens, then listens at `POD_IP` (or everywhere) and `PORT` (8080; 0 for
@@ -113,7 +114,12 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(listens)?;
 
     let (life, listening) = (Life::new(), CancellationToken::new());
-    let core = Arc::new(Core::new(service, store, settings.edge));
+    let core = Arc::new(Core::new(
+        service,
+        store,
+        settings.edge,
+        settings.connections,
+    ));
     core.tell_undos_left_behind().await.map_err(no_database)?;
     let router = http_api::router(&core, &life, &extras, settings.cpu_per_request);
     let bus = settings.kafka.map(|kafka| Bus::start(&core, &kafka));
@@ -170,7 +176,8 @@ impl Settings {
             cpu_per_request: env.or("CPU_PER_REQUEST", Duration::ZERO),
             drain: env.or("SHUTDOWN_DRAIN", DRAIN),
             kafka: Kafka::of(service.name, service.topic, env),
-            edge: Edge::new(&service.callees, env),
+            edge: Edge::new(&service.callees, env).with_fallbacks(&service.fallbacks),
+            connections: Connections::of(env),
         };
         env.check()?;
         Ok(settings)

@@ -1,6 +1,7 @@
 //! service — the definition of a service: its collections, what it does when they change, what it does on events.
 
 use crate::asked::Asked;
+use crate::edge::Fallback;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::hal::Relation;
@@ -19,6 +20,7 @@ pub struct Service {
     pub(crate) resources: Vec<Resource>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) callees: Vec<&'static str>,
+    pub(crate) fallbacks: Vec<(&'static str, Fallback)>,
     pub(crate) listener: Option<Listener>,
     pub(crate) routes: Vec<(&'static str, &'static str)>,
     pub(crate) pages: Vec<(&'static str, &'static str)>,
@@ -74,6 +76,7 @@ impl Service {
             resources: vec![],
             operations: vec![],
             callees: vec![],
+            fallbacks: vec![],
             listener: None,
             routes: vec![],
             pages: vec![],
@@ -123,6 +126,13 @@ impl Service {
     /// Names a service that this one calls.
     pub fn calls(mut self, callee: &'static str) -> Service {
         self.callees.push(callee);
+        self
+    }
+
+    /// What is answered in a callee's place when it does not answer well, or is not asked because its breaker is open: Feign's
+    /// `fallback`. It counts only with `FEIGN_HYSTRIX_ENABLED=true`; without one the request fails.
+    pub fn fallback(mut self, callee: &'static str, fallback: Fallback) -> Service {
+        self.fallbacks.push((callee, fallback));
         self
     }
 

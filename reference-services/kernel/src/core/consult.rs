@@ -32,6 +32,11 @@ impl Core {
                     undos.push(event);
                     vec![]
                 }
+                Effect::Wait { least, most } => {
+                    let share = rand::random::<f64>();
+                    tokio::time::sleep(least + most.saturating_sub(least).mul_f64(share)).await;
+                    vec![]
+                }
                 Effect::Refuse(refusal) => return Err(Rejected::Refused(refusal)),
                 Effect::Log(line) => {
                     tracing::info!(correlation = correlation.as_str(), "{line}");
@@ -87,7 +92,10 @@ impl Core {
 
 impl Effect {
     fn is_for_others(&self) -> bool {
-        matches!(self, Effect::Call(_) | Effect::Ask { .. } | Effect::Undo(_))
+        matches!(
+            self,
+            Effect::Call(_) | Effect::Ask { .. } | Effect::Undo(_) | Effect::Wait { .. }
+        )
     }
 }
 

@@ -133,8 +133,8 @@ impl Core {
             }
             Effect::Refuse(refusal) => return Err(Rejected::Refused(refusal)),
             Effect::Log(line) => tracing::info!(correlation = correlation.as_str(), "{line}"),
-            Effect::Call(_) | Effect::Ask { .. } | Effect::Undo(_) => {
-                let why = "nobody can be called inside a transaction".to_owned();
+            Effect::Call(_) | Effect::Ask { .. } | Effect::Undo(_) | Effect::Wait { .. } => {
+                let why = "nobody can be called or waited for inside a transaction".to_owned();
                 return Err(Rejected::CallFailed(why));
             }
             Effect::Look { .. } => {

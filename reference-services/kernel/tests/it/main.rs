@@ -3,6 +3,7 @@
 mod doors;
 mod drain;
 mod events;
+mod fallback;
 mod patience;
 mod saga;
 mod world;
