@@ -1,4 +1,4 @@
-//! html — the screen: one page that lists and registers rooms through the gateway.
+//! html — the screen: one page where hosts register rooms and guests book them, with payments and alarms, through the gateway.
 
 use kernel::Service;
 

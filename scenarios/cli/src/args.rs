@@ -53,7 +53,7 @@ pub enum Command {
     },
     /// Run a reference system, or one of its services, to click and curl
     Serve {
-        /// The system: mybnb, gasstation or airbnb
+        /// The system: mybnb, gasstation, airbnb or demand-response
         system: String,
         /// One of its services; all of them with the gateway on 8080 if absent
         service: Option<String>,

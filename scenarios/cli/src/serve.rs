@@ -4,7 +4,12 @@ use model::ExitCode;
 use std::{env, net::SocketAddr, process, time::Duration};
 
 /// The reference systems.
-const SYSTEMS: [System; 3] = [mybnb::SYSTEM, gasstation::SYSTEM, airbnb::SYSTEM];
+const SYSTEMS: [System; 4] = [
+    mybnb::SYSTEM,
+    gasstation::SYSTEM,
+    airbnb::SYSTEM,
+    demand_response::SYSTEM,
+];
 
 /// Runs a system, or one of its services.
 pub fn serve(name: &str, service: Option<&str>) -> process::ExitCode {

@@ -2,5 +2,6 @@
 
 mod alarms;
 mod registration;
+mod screen;
 mod whole;
 mod world;

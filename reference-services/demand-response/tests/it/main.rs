@@ -1,0 +1,9 @@
+//! demand-response over real HTTP and a real broker.
+
+mod chain;
+mod conserved;
+mod failures;
+mod manifests;
+mod requests;
+mod screen;
+mod world;
