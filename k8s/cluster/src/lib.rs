@@ -2,7 +2,9 @@
 //!
 //! - [`Cluster`]: connecting, namespaces, applying and deleting objects
 //! - [`Observer`], [`View`]: what is there, kept current by watches, and waiting for it to be otherwise
+//! - [`look`]: objects, commands in containers and logs, as they are now
 //! - [`worker`]: a program run once as a Job, with its log lines as they come
+pub mod look;
 mod objects;
 mod observe;
 mod view;

@@ -27,6 +27,9 @@ const CLUSTER_SCOPED: [&str; 5] = [
     "PriorityClass",
 ];
 
+/// An object that is being deleted is asked for again so much later.
+const GONE_PAUSE: Duration = Duration::from_millis(200);
+
 /// A cluster, spoken to in the Kubernetes API.
 #[derive(Clone)]
 pub struct Cluster {
@@ -280,11 +283,46 @@ impl Cluster {
         let kind = text(&object["kind"], "kind")?;
         let version = text(&object["apiVersion"], "apiVersion")?;
         let name = text(&object["metadata"]["name"], "metadata.name")?;
-        let (group, version) = version.split_once('/').unwrap_or(("", &version));
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+        Ok((self.api(namespace, &version, &kind), name))
+    }
+
+    /// Objects of a kind: those of the namespace, or all where the kind has none.
+    pub(crate) fn api(&self, namespace: &str, version: &str, kind: &str) -> Api<DynamicObject> {
+        let (group, version) = version.split_once('/').unwrap_or(("", version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         let client = self.client.clone();
-        let api = Api::namespaced_with(client, namespace, &resource);
-        Ok((api, name))
+        match kind == "Node" || CLUSTER_SCOPED.contains(&kind) {
+            true => Api::all_with(client, &resource),
+            false => Api::namespaced_with(client, namespace, &resource),
+        }
+    }
+
+    /// Deletes an object and waits until it is gone; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// When it is refused, and [`Error::TimedOut`] when it is still there after `limit`.
+    pub async fn delete_and_wait(
+        &self,
+        namespace: &str,
+        object: &Value,
+        limit: Duration,
+    ) -> Result<(), Error> {
+        let (api, name) = self.api_of(namespace, object)?;
+        let title = title(object);
+        let answer = api.delete(&name, &DeleteParams::background()).await;
+        unless_gone(answer).map_err(doing(format!("deleting {title}")))?;
+        let gone = async {
+            while !matches!(api.get_opt(&name).await, Ok(None)) {
+                tokio::time::sleep(GONE_PAUSE).await;
+            }
+        };
+        tokio::time::timeout(limit, gone)
+            .await
+            .map_err(|_| Error::TimedOut {
+                what: format!("{title} was not gone"),
+                limit,
+                so_far: "it may have a finalizer".into(),
+            })
     }
 }
 

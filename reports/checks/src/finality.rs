@@ -10,6 +10,9 @@ pub(crate) fn is_final(kind: &CheckKind) -> bool {
         } => stays_beyond(*metric, *condition),
         CheckKind::ReplacementInside { .. } => false,
         CheckKind::Responses { .. }
+        | CheckKind::Output { .. }
+        | CheckKind::Logged { .. }
+        | CheckKind::Awaited { .. }
         | CheckKind::EndpointsNeverEmpty { .. }
         | CheckKind::NoLostAckedWrites { .. }
         | CheckKind::NoDuplicates { .. } => true,

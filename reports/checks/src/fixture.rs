@@ -35,9 +35,7 @@ pub(crate) fn answer(step: &str, index: u32, result: Result<u16, ErrorKind>) -> 
         status: result.ok(),
         bytes: 0,
         error: result.err(),
-        key: None,
-        location: None,
-        body: None,
+        ..RequestFact::default()
     }
 }
 
@@ -271,13 +269,17 @@ impl Story {
         self
     }
 
-    pub fn undoing(mut self, fault: &str) -> Story {
+    pub fn undoing(self, fault: &str) -> Story {
+        let fault = fault.into();
+        self.doing("undo", after(&["siege"]), Action::Undo { fault })
+    }
+
+    /// One more step.
+    pub fn doing(mut self, name: &str, start: Start, action: Action) -> Story {
         self.plan.steps.push(Step {
-            name: "undo".into(),
-            start: after(&["siege"]),
-            action: Action::Undo {
-                fault: fault.into(),
-            },
+            name: name.into(),
+            start,
+            action,
             timeout: ms(1000),
         });
         self
@@ -350,11 +352,10 @@ fn plan() -> Plan {
             name: "reviews".into(),
             method: "GET".into(),
             url: "http://review:8080/reviews".into(),
-            headers: vec![],
-            body: None,
-            key: None,
-            keep_body: false,
+            ..Request::default()
         }],
+        think_time: None,
+        stress: false,
     };
     let fault = Fault {
         kind: FaultKind::Rollout {

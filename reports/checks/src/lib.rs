@@ -2,18 +2,18 @@
 //!
 //! - [`judge`]: one arm; [`report`]: all arms of a scenario
 //! - [`windows`]: stretches of time in which requests failed
-//! - `metric`, `responses`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
+//! - `metric`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
 //! - `conditions`: the six that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
-//! - `summary`, `sample`, `ledger`, `json`: what several of them need
+//! - `summary`, `sample`, `ledger`: what several of them need
 mod conditions;
 mod duplicates;
 mod endpoints;
 mod finality;
 #[cfg(test)]
 mod fixture;
-mod json;
 mod ledger;
+mod looks;
 mod lost;
 mod metric;
 mod replacement;
@@ -63,6 +63,9 @@ fn perform(check: &Check, plan: &Plan, timeline: &Timeline, windows: &[model::Wi
             step,
         } => metric::check(*metric, *condition, &Sample::of(timeline, step), windows),
         CheckKind::Responses { step, expected } => responses::check(step, expected, plan, timeline),
+        CheckKind::Output { step, expected } => looks::output(step, expected, timeline),
+        CheckKind::Logged { step } => looks::logged(step, plan, timeline),
+        CheckKind::Awaited { step } => looks::awaited(step, plan, timeline),
         CheckKind::ReplacementInside { deployment, load } => {
             replacement::check(deployment, load, timeline)
         }

@@ -1,12 +1,5 @@
 //! Every answer of a step is as expected, in order.
-use crate::json;
-use model::{Action, Expected, Finding, Micros, Plan, RequestFact, Timeline, Verdict};
-
-/// What is wrong with an answer, or why that cannot be told.
-enum Wrong {
-    Differs(String),
-    Unknown(String),
-}
+use model::{Action, Difference, Expected, Finding, Micros, Plan, RequestFact, Timeline, Verdict};
 
 pub(crate) fn check(
     step: &str,
@@ -18,19 +11,19 @@ pub(crate) fn check(
     let mut unknown = vec![];
     let mut as_expected = 0;
     for (index, expected) in expected.iter().enumerate() {
-        let found = timeline
-            .requests(step)
-            .find(|(_, r)| r.index as usize == index);
-        let wrong = match found {
-            Some((due, request)) => compare(expected, due, request),
-            None => vec![Wrong::Unknown("was not sent".into())],
+        let wrong = match last_attempt(step, index, timeline) {
+            Some((due, request)) => {
+                let saved = timeline.saved_until(due);
+                expected.with(&saved).differences(due, request)
+            }
+            None => vec![Difference::Unknown("was not sent".into())],
         };
         as_expected += usize::from(wrong.is_empty());
         for wrong in wrong {
             let name = name(plan, step, index);
             match wrong {
-                Wrong::Differs(what) => differs.push(format!("{name}: {what}")),
-                Wrong::Unknown(what) => unknown.push(format!("{name}: {what}")),
+                Difference::Differs(what) => differs.push(format!("{name}: {what}")),
+                Difference::Unknown(what) => unknown.push(format!("{name}: {what}")),
             }
         }
     }
@@ -64,6 +57,16 @@ pub(crate) fn check(
     }
 }
 
+/// A request that was sent again until it was as expected is judged by its last answer.
+fn last_attempt<'a>(
+    step: &'a str,
+    index: usize,
+    timeline: &'a Timeline,
+) -> Option<(Micros, &'a RequestFact)> {
+    let attempts = timeline.requests(step);
+    attempts.filter(|(_, r)| r.index as usize == index).last()
+}
+
 /// As the plan calls the request.
 fn name(plan: &Plan, step: &str, index: usize) -> String {
     match plan.step(step).map(|s| &s.action) {
@@ -77,108 +80,31 @@ fn name(plan: &Plan, step: &str, index: usize) -> String {
 /// So many differences are listed.
 const EVIDENCE_MAX: usize = 8;
 
-fn compare(expected: &Expected, due: Micros, request: &RequestFact) -> Vec<Wrong> {
-    if !expected.error.is_empty() {
-        let asked = request.error.is_some_and(|e| expected.error.contains(&e));
-        let within = asked.then(|| too_slow(expected, due, request)).flatten();
-        let other = (!asked).then(|| {
-            let wanted: Vec<&str> = expected.error.iter().map(|e| e.word()).collect();
-            format!("{} instead of {}", request.result(), wanted.join(" or "))
-        });
-        return other.or(within).map(Wrong::Differs).into_iter().collect();
-    }
-    if *expected == Expected::default() {
-        return vec![];
-    }
-    if request.error.is_some() || request.status.is_none() {
-        return vec![Wrong::Differs(format!(
-            "{} instead of an answer",
-            request.result()
-        ))];
-    }
-    let differences = [
-        expected
-            .status
-            .filter(|s| request.status != Some(*s))
-            .map(|s| format!("{} instead of HTTP {s}", request.result())),
-        expected
-            .bytes
-            .filter(|b| request.bytes != *b)
-            .map(|b| format!("{} bytes instead of {b}", request.bytes)),
-        expected
-            .location
-            .as_deref()
-            .and_then(|prefix| elsewhere(prefix, request.location.as_deref())),
-        too_slow(expected, due, request),
-    ];
-    let body = expected.json.as_ref().and_then(|json| body(json, request));
-    differences
-        .into_iter()
-        .flatten()
-        .map(Wrong::Differs)
-        .chain(body)
-        .collect()
-}
-
-fn too_slow(expected: &Expected, due: Micros, request: &RequestFact) -> Option<String> {
-    let took = request.done.saturating_sub(due);
-    expected
-        .within
-        .filter(|limit| took >= *limit)
-        .map(|limit| format!("took {took}, not less than {limit}"))
-}
-
-fn elsewhere(prefix: &str, location: Option<&str>) -> Option<String> {
-    let Some(location) = location else {
-        return Some(format!("no Location, expected {prefix}<number>"));
-    };
-    let number = location.strip_prefix(prefix);
-    let numbered = number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-    (!numbered).then(|| format!("Location {location}, expected {prefix}<number>"))
-}
-
-fn body(expected: &serde_json::Value, request: &RequestFact) -> Option<Wrong> {
-    let Some(body) = request.body.as_deref() else {
-        return Some(match request.bytes {
-            0 => Wrong::Differs("the body is empty, expected JSON".into()),
-            _ => Wrong::Unknown("the body was not kept".into()),
-        });
-    };
-    match serde_json::from_str(body) {
-        Ok(actual) => json::missing(expected, &actual).map(Wrong::Differs),
-        Err(_) if (body.len() as u64) < request.bytes => {
-            Some(Wrong::Unknown("only a part of the body was kept".into()))
-        }
-        Err(_) => Some(Wrong::Differs("the body is not JSON".into())),
-    }
-}
-
-/// `HTTP 201 with its body with its Location`, `dns or connectionRefused`.
+/// `HTTP 201 with its body and its Location, within 1.00 s`, `dns or connectionRefused`.
 fn written(expected: &Expected) -> String {
-    let mut parts: Vec<String> = vec![];
-    if let Some(status) = expected.status {
-        parts.push(format!("HTTP {status}"));
-    }
-    if !expected.error.is_empty() {
-        let words: Vec<&str> = expected.error.iter().map(|e| e.word()).collect();
-        parts.push(words.join(" or "));
-    }
-    if let Some(bytes) = expected.bytes {
-        parts.push(format!("{bytes} bytes"));
-    }
-    if expected.json.is_some() {
-        parts.push("its body".into());
-    }
-    if expected.location.is_some() {
-        parts.push("its Location".into());
-    }
-    if let Some(within) = expected.within {
-        parts.push(format!("within {within}"));
-    }
-    match parts.is_empty() {
-        true => "anything".into(),
-        false => parts.join(" with "),
-    }
+    let errors: Vec<&str> = expected.error.iter().map(|e| e.word()).collect();
+    let head = match (expected.status, errors.is_empty()) {
+        (Some(status), _) => format!("HTTP {status}"),
+        (None, false) => errors.join(" or "),
+        (None, true) => "an answer".into(),
+    };
+    let has_body =
+        expected.json.is_some() || expected.body.is_some() || !expected.contains.is_empty();
+    let parts: Vec<String> = [
+        expected.bytes.map(|bytes| format!("{bytes} bytes")),
+        has_body.then(|| "its body".into()),
+        (!expected.headers.is_empty()).then(|| "its headers".into()),
+        expected.location.as_ref().map(|_| "its Location".into()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let with = match parts.is_empty() {
+        true => String::new(),
+        false => format!(" with {}", parts.join(" and ")),
+    };
+    let within = expected.within.map(|limit| format!(", within {limit}"));
+    format!("{head}{with}{}", within.unwrap_or_default())
 }
 
 /// `HTTP 201 in 54.0 ms`, of the only request; empty when it was not sent.
@@ -186,15 +112,15 @@ fn seen(step: &str, timeline: &Timeline) -> String {
     timeline
         .requests(step)
         .map(|(due, r)| format!("{} in {}", r.result(), r.done.saturating_sub(due)))
-        .next()
+        .last()
         .unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{Story, answer};
-    use model::ErrorKind;
+    use crate::fixture::{Story, answer, ms};
+    use model::{ErrorKind, Fact};
     use serde_json::json;
 
     fn register() -> Vec<Expected> {
@@ -255,6 +181,59 @@ mod tests {
                 "request 1 of “register”: took 9.00 s, not less than 1.00 s",
                 "request 1 of “register”: $.price is \"1000\", expected 1000",
                 "request 2 of “register”: HTTP 200 instead of dns or connectionRefused",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_asked_again_is_judged_by_its_last_answer_and_with_what_was_saved_before() {
+        let expected = vec![Expected {
+            status: Some(200),
+            json: Some(json!({"roomId": "{{room}}"})),
+            ..Expected::default()
+        }];
+        let attempt = |seq, body: &str| RequestFact {
+            seq,
+            body: Some(body.into()),
+            ..answer("view", 0, Ok(200))
+        };
+        let story = Story::answers(vec![attempt(1, "{}"), attempt(2, r#"{"roomId": 7}"#)]);
+        let saved = |value: u64| Fact::Saved {
+            step: "create".into(),
+            name: "room".into(),
+            value: value.into(),
+        };
+        let before = story
+            .clone()
+            .with(ms(1900), saved(7))
+            .with(ms(2100), saved(8));
+        let found = check("view", &expected, &before.plan(), &before.timeline());
+        assert_eq!(
+            (found.verdict, &*found.measured),
+            (Verdict::Pass, "HTTP 200 in 2.0 ms")
+        );
+        let other = story.with(ms(1900), saved(9));
+        let found = check("view", &expected, &other.plan(), &other.timeline());
+        assert_eq!(
+            found.because,
+            "request 1 of “view”: $.roomId is 7, expected 9"
+        );
+    }
+
+    #[test]
+    fn a_target_reads_like_a_sentence() {
+        let refused = Expected {
+            status: Some(500),
+            within: Some(Micros::from_secs(15)),
+            ..Expected::default()
+        };
+        assert_eq!(written(&refused), "HTTP 500, within 15.00 s");
+        let told: Vec<String> = register().iter().map(written).collect();
+        assert_eq!(
+            told,
+            [
+                "HTTP 201 with its body and its Location, within 1.00 s",
+                "dns or connectionRefused"
             ]
         );
     }

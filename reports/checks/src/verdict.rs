@@ -59,7 +59,11 @@ fn untold(finding: Finding, condition: &Finding) -> Finding {
 
 fn steps_of(kind: &CheckKind) -> impl Iterator<Item = &str> {
     let (one, other) = match kind {
-        CheckKind::Metric { step, .. } | CheckKind::Responses { step, .. } => (step, None),
+        CheckKind::Metric { step, .. }
+        | CheckKind::Responses { step, .. }
+        | CheckKind::Output { step, .. }
+        | CheckKind::Logged { step }
+        | CheckKind::Awaited { step } => (step, None),
         CheckKind::ReplacementInside { load, .. } | CheckKind::EndpointsNeverEmpty { load, .. } => {
             (load, None)
         }

@@ -106,10 +106,7 @@ mod tests {
             done: Micros::from_millis(150),
             status: Some(status),
             bytes: 0,
-            error: None,
-            key: None,
-            location: None,
-            body: None,
+            ..RequestFact::default()
         };
         let (good, bad) = (request(200), request(500));
         let due = |ms, r| (Micros::from_millis(ms), r);

@@ -1,5 +1,5 @@
 //! A plan on a real Kafka instead of the broker that runs as a pod.
-use model::Plan;
+use model::{Action, FaultKind, Plan};
 use serde_json::{Value, json};
 
 /// The manifest that brings the broker.
@@ -10,7 +10,7 @@ const BROKER_MANIFEST: &str = "kafka.yaml";
 pub fn on_real_kafka(plan: &mut Plan, address: &str, run: &str) {
     plan.manifests
         .retain(|m| !m.file.ends_with(BROKER_MANIFEST));
-    for object in plan.manifests.iter_mut().flat_map(|m| &mut m.objects) {
+    for object in objects(plan) {
         if object["kind"] == "ConfigMap" && object["data"]["KAFKA_BROKERS"].is_string() {
             let topic = object["data"]["KAFKA_TOPIC"].as_str().unwrap_or("events");
             let topic = format!("{topic}-{run}");
@@ -25,28 +25,28 @@ pub fn with_image(plan: &mut Plan, named: &str, known: &str) {
     if named == known {
         return;
     }
-    let faults = plan
-        .steps
-        .iter_mut()
-        .filter_map(|step| match &mut step.action {
-            model::Action::Fault { fault } => match &mut fault.kind {
-                model::FaultKind::Rollout { manifest, .. } => Some(manifest),
-                _ => None,
-            },
-            _ => None,
-        });
-    for object in plan
-        .manifests
-        .iter_mut()
-        .chain(faults)
-        .flat_map(|m| &mut m.objects)
-    {
+    for object in objects(plan) {
         replace_image(
             &mut object["spec"]["template"]["spec"]["containers"],
             named,
             known,
         );
     }
+}
+
+/// Everything that is applied, before the steps and by them.
+fn objects(plan: &mut Plan) -> impl Iterator<Item = &mut Value> {
+    let steps = plan.steps.iter_mut();
+    let by_steps = steps.filter_map(|step| match &mut step.action {
+        Action::Fault { fault } => match &mut fault.kind {
+            FaultKind::Rollout { manifest, .. } => Some(manifest),
+            _ => None,
+        },
+        Action::Apply { manifest } => Some(manifest),
+        _ => None,
+    });
+    let manifests = plan.manifests.iter_mut().chain(by_steps);
+    manifests.flat_map(|m| &mut m.objects)
 }
 
 fn replace_image(containers: &mut Value, named: &str, known: &str) {

@@ -5,7 +5,7 @@ use reqwest::{
     StatusCode, Url,
     header::{HeaderMap, LOCATION},
 };
-use std::{error::Error, time::Instant};
+use std::{collections::BTreeMap, error::Error, time::Instant};
 
 /// So much of it as had arrived, and what went wrong then.
 #[derive(Debug, Default)]
@@ -14,8 +14,11 @@ pub(crate) struct Answer {
     pub(crate) bytes: u64,
     pub(crate) error: Option<ErrorKind>,
     pub(crate) location: Option<String>,
+    /// Those of the headers that are asked for.
+    pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
-    keep: usize,
+    pub(crate) keep: usize,
+    pub(crate) asked: Vec<String>,
 }
 
 impl Answer {
@@ -23,6 +26,7 @@ impl Answer {
     pub(crate) fn to(request: &Prepared) -> Answer {
         Answer {
             keep: request.keep,
+            asked: request.headers_asked.clone(),
             ..Answer::default()
         }
     }
@@ -34,6 +38,14 @@ impl Answer {
             .get(LOCATION)
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
+        for name in &self.asked {
+            // Sent several times, it is one list (RFC 9110, 5.3).
+            let values = headers.get_all(name).iter();
+            let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+            if !values.is_empty() {
+                self.headers.insert(name.clone(), values.join(", "));
+            }
+        }
         if status.is_client_error() || status.is_server_error() {
             // The body of a failure says what failed.
             self.keep = self.keep.max(BODY_MAX);
@@ -50,6 +62,16 @@ impl Answer {
     /// No more will come.
     pub(crate) fn fail(&mut self, error: &(dyn Error + 'static)) {
         self.error = Some(failure::kind(error));
+    }
+
+    /// Whether it was answered well: a whole answer with a status below 400.
+    pub(crate) fn is_good(&self) -> bool {
+        self.error.is_none() && self.status.is_some_and(|status| status < 400)
+    }
+
+    /// Its body is not printed.
+    pub(crate) fn forget_body(&mut self) {
+        self.body.clear();
     }
 
     /// Where a redirect leads, if this is one.
@@ -111,6 +133,7 @@ pub(crate) fn record(
         error: answer.error,
         key: request.key.clone(),
         location: answer.location,
+        headers: answer.headers,
         body: has_body.then(|| String::from_utf8_lossy(&answer.body).into_owned()),
     }
 }

@@ -99,6 +99,8 @@ fn prepare(
     let (present, presence) = mpsc::channel(1);
     let shared = Shared {
         templates: templates(load)?,
+        round: load.round(),
+        think_time: load.think_time.map(Into::into),
         follow_redirects: load.siege,
         close_connections: load.connection == Connection::New,
         ceiling: users.max_rate.map(Ceiling::per_second),
@@ -165,7 +167,7 @@ fn templates(load: &Load) -> Result<Vec<Template>, WorkError> {
 
 fn crowd(load: &Load, users: Users, present: mpsc::Sender<()>) -> Result<Vec<User>, WorkError> {
     let turns = match (users.duration, users.repetitions) {
-        (None, Some(rounds)) => Some(u64::from(rounds) * load.requests.len() as u64),
+        (None, Some(rounds)) => Some(u64::from(rounds) * load.round().len() as u64),
         _ => None,
     };
     // They are taken from the end.

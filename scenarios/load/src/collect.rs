@@ -111,10 +111,8 @@ impl Pages {
             name: job.collection.clone(),
             method: "GET".into(),
             url: job.url.clone(),
-            headers: Vec::new(),
-            body: None,
-            key: None,
             keep_body: true,
+            ..Request::default()
         };
         let template = template::parse(&[request])?.remove(0);
         Ok(Pages {

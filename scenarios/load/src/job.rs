@@ -1,5 +1,5 @@
 //! What a worker is asked to do.
-use model::{Load, Micros, Request};
+use model::{Expected, Load, Micros, Request};
 use serde::{Deserialize, Serialize};
 
 /// The job of one worker; JSON in the environment variable [`JOB_VARIABLE`].
@@ -13,8 +13,11 @@ pub enum LoadJob {
     },
     /// Send each request once, one after the other; what fails is recorded and the next is sent. Bodies are always kept.
     Requests {
-        /// In this order, each on a connection of its own.
+        /// In this order, each on a connection of its own. One with a time it may take is sent again until it is as expected.
         requests: Vec<Request>,
+        /// What is expected of each, in the same order; of one that is missing nothing is.
+        #[serde(default)]
+        expected: Vec<Expected>,
         /// The limit of each, connecting and reading included.
         timeout: Micros,
     },

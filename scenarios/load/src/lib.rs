@@ -20,6 +20,7 @@ mod open;
 mod output;
 mod pace;
 mod reach;
+mod save;
 mod template;
 mod turn;
 pub mod wire;

@@ -25,6 +25,8 @@ const HEAD_START: Duration = Duration::from_millis(5);
 
 struct Shared {
     templates: Vec<Template>,
+    /// One round through them, by their indexes.
+    round: Vec<usize>,
     connections: Connections,
     lines: Lines,
     clock: WallClock,
@@ -43,6 +45,7 @@ pub(crate) async fn run(
 ) -> Result<Tally, WorkError> {
     let shared = Arc::new(Shared {
         templates: template::parse(&load.requests)?,
+        round: load.round(),
         connections: Connections::new(load.connection, load.timeout.into()),
         lines: lines.clone(),
         clock: WallClock::now(),
@@ -116,7 +119,7 @@ impl Release {
 }
 
 async fn send(shared: &Shared, k: usize, due: Instant) {
-    let index = k % shared.templates.len();
+    let index = shared.round[k % shared.round.len()];
     let request = shared.templates[index].fill(index, k as u64 + 1);
     let sent = Instant::now();
     let answer = tokio::select! {

@@ -1,5 +1,5 @@
 //! A request of a job, checked once, and filled in each time it is sent.
-use model::Request;
+use model::{Request, Saved, load::BODY_MAX, saved};
 use reqwest::{
     Method, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
@@ -29,6 +29,8 @@ pub(crate) struct Prepared {
     pub(crate) key: Option<String>,
     /// So many bytes of a good answer's body are kept.
     pub(crate) keep: usize,
+    /// Headers of the answer that are kept.
+    pub(crate) headers_asked: Vec<String>,
 }
 
 impl Prepared {
@@ -96,6 +98,32 @@ impl Template {
         &self.method
     }
 
+    /// Whether something of an earlier answer stands in it.
+    pub(crate) fn uses_saved(&self) -> bool {
+        let request = &self.request;
+        let headers = request.headers.iter().map(|(_, value)| value);
+        let mut texts = headers.chain(&request.body).chain([&request.url]);
+        texts.any(|text| saved::unfilled(text).is_some())
+    }
+
+    pub(crate) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The same with what was saved.
+    ///
+    /// # Errors
+    /// What it needs was not saved, or makes no request of it.
+    pub(crate) fn with(&self, saved: &Saved) -> Result<Template, String> {
+        let request = saved.fill_request(&self.request);
+        let headers = request.headers.iter().map(|(_, value)| value);
+        let texts = headers.chain(&request.body).chain([&request.url]);
+        match texts.filter_map(|text| saved::unfilled(text)).next() {
+            Some(name) => Err(format!("{{{{{name}}}}} was not saved")),
+            None => Template::parse(&request),
+        }
+    }
+
     /// The request as number `seq` of the job.
     pub(crate) fn fill(&self, index: usize, seq: u64) -> Prepared {
         let number = seq.to_string();
@@ -110,11 +138,8 @@ impl Template {
             headers: self.headers.clone(),
             body: self.request.body.as_deref().map(filled),
             key: self.request.key.as_deref().map(filled),
-            keep: if self.request.keep_body {
-                model::load::BODY_MAX
-            } else {
-                0
-            },
+            keep: if self.request.keep_body { BODY_MAX } else { 0 },
+            headers_asked: vec![],
         }
     }
 }
@@ -131,7 +156,7 @@ mod tests {
             headers: vec![("content-type".into(), "application/json".into())],
             body: Some(r#"{"name":"room-{{seq}}","host":"{{seq}}"}"#.into()),
             key: Some("room-{{seq}}".into()),
-            keep_body: false,
+            ..Request::default()
         }
     }
 

@@ -4,11 +4,12 @@ use crate::{
     dns::Names,
     output::Lines,
     pace::Ceiling,
+    save,
     template::{Prepared, Template},
     wire::Line,
 };
 use goose::goose::{GooseRequest, GooseUser};
-use model::{Connection, Load};
+use model::{Connection, Load, Saved, load::BODY_MAX};
 use reqwest::header::{CONNECTION, HeaderValue};
 use std::{
     sync::{
@@ -32,6 +33,10 @@ const IDLE: Duration = Duration::from_millis(20);
 /// What all users of a load share.
 pub(crate) struct Shared {
     pub(crate) templates: Vec<Template>,
+    /// One round through them, by their indexes.
+    pub(crate) round: Vec<usize>,
+    /// A user waits so long after each answer.
+    pub(crate) think_time: Option<Duration>,
     pub(crate) follow_redirects: bool,
     pub(crate) close_connections: bool,
     pub(crate) ceiling: Option<Ceiling>,
@@ -64,6 +69,8 @@ pub(crate) struct User {
     client: reqwest::Client,
     next: usize,
     turns_left: Option<u64>,
+    /// What this user keeps of its answers.
+    saved: Saved,
     /// Dropped when the user has finished, also when it is lost with its task.
     present: Option<mpsc::Sender<()>>,
 }
@@ -78,7 +85,7 @@ impl User {
         present: mpsc::Sender<()>,
     ) -> Result<User, reqwest::Error> {
         let apart = if load.siege {
-            load.requests.len() / users as usize
+            load.round().len() / users as usize
         } else {
             0
         };
@@ -86,6 +93,7 @@ impl User {
             client: client(load)?,
             next: index as usize * apart,
             turns_left: turns,
+            saved: Saved::default(),
             present: Some(present),
         })
     }
@@ -145,7 +153,10 @@ pub(crate) async fn turn(goose: &mut GooseUser, shared: &Shared) {
         _ => None,
     };
     match next {
-        Some(index) => send(goose, shared, index % shared.templates.len()).await,
+        Some(index) => {
+            send(goose, shared, shared.round[index % shared.round.len()]).await;
+            think(shared).await;
+        }
         None => leave(goose, shared).await,
     }
 }
@@ -181,9 +192,50 @@ async fn leave(goose: &mut GooseUser, shared: &Shared) {
     sleep(IDLE).await;
 }
 
+async fn think(shared: &Shared) {
+    if let Some(pause) = shared.think_time {
+        tokio::select! {
+            _ = shared.cut.cancelled() => {}
+            _ = sleep(pause) => {}
+        }
+    }
+}
+
+/// The request as this user sends it. None where an answer it needs did not come: then the user goes on with its next.
+fn prepare(goose: &GooseUser, shared: &Shared, index: usize) -> Option<Prepared> {
+    let template = &shared.templates[index];
+    let number = || shared.numbered.fetch_add(1, Ordering::Relaxed) + 1;
+    let mut request = match template.uses_saved() {
+        false => template.fill(index, number()),
+        true => {
+            let saved = &goose.get_session_data::<User>()?.saved;
+            template.with(saved).ok()?.fill(index, number())
+        }
+    };
+    if !template.request().save.is_empty() {
+        request.keep = BODY_MAX;
+    }
+    Some(request)
+}
+
+/// Keeps of an answer what the user's later requests need, and of its body only what the timeline shall have.
+fn keep(goose: &mut GooseUser, template: &Template, answer: &mut Answer) {
+    let request = template.request();
+    if request.save.is_empty() {
+        return;
+    }
+    if let Some(user) = goose.get_session_data_mut::<User>() {
+        user.saved.extend(save::found(&request.save, answer));
+    }
+    if !request.keep_body && answer.is_good() {
+        answer.forget_body();
+    }
+}
+
 async fn send(goose: &mut GooseUser, shared: &Shared, index: usize) {
-    let seq = shared.numbered.fetch_add(1, Ordering::Relaxed) + 1;
-    let mut request = shared.templates[index].fill(index, seq);
+    let Some(mut request) = prepare(goose, shared, index) else {
+        return sleep(IDLE).await;
+    };
     if shared.close_connections {
         request
             .headers
@@ -191,10 +243,11 @@ async fn send(goose: &mut GooseUser, shared: &Shared, index: usize) {
     }
     for _ in 0..HOPS_MAX {
         let sent = Instant::now();
-        let answer = tokio::select! {
+        let mut answer = tokio::select! {
             _ = shared.cut.cancelled() => return,
             answer = exchange(goose, &request) => answer,
         };
+        keep(goose, &shared.templates[index], &mut answer);
         let times = Times {
             due: sent,
             sent,

@@ -2,6 +2,8 @@
 //! kubelet's log file. A pod's log holds other lines too; they do not parse, and readers skip them.
 use model::{ErrorKind, Fact, Micros, Observation, RequestFact};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// So many keys of a collection at most are on one line.
 pub const KEYS_MAX: usize = 200;
@@ -19,6 +21,9 @@ pub enum Line {
     /// What became of a request.
     #[serde(rename = "r")]
     Request(WireRequest),
+    /// Something of the answer before was kept.
+    #[serde(rename = "s")]
+    Saved(String, Value),
     /// Keys of the collection, in its order; more may follow.
     #[serde(rename = "k")]
     Keys(Vec<String>),
@@ -74,6 +79,8 @@ pub struct WireRequest {
     pub key: Option<String>,
     /// The `Location` header.
     pub location: Option<String>,
+    /// Headers that were asked for.
+    pub headers: BTreeMap<String, String>,
     /// The body, where it is kept.
     pub body: Option<String>,
 }
@@ -99,13 +106,19 @@ struct Rest {
     key: Option<String>,
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     location: Option<String>,
+    #[serde(rename = "h", default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
 
 impl Rest {
     fn is_empty(&self) -> bool {
-        self.error.is_none() && self.key.is_none() && self.location.is_none() && self.body.is_none()
+        self.error.is_none()
+            && self.key.is_none()
+            && self.location.is_none()
+            && self.headers.is_empty()
+            && self.body.is_none()
     }
 }
 
@@ -123,6 +136,7 @@ impl From<Row> for WireRequest {
             error: rest.error,
             key: rest.key,
             location: rest.location,
+            headers: rest.headers,
             body: rest.body,
         }
     }
@@ -142,6 +156,7 @@ impl From<WireRequest> for Row {
                 error: r.error,
                 key: r.key,
                 location: r.location,
+                headers: r.headers,
                 body: r.body,
             },
         )
@@ -165,6 +180,7 @@ impl WireRequest {
                 error: self.error,
                 key: self.key,
                 location: self.location,
+                headers: self.headers,
                 body: self.body,
             }),
         }
@@ -200,6 +216,7 @@ mod tests {
             error: None,
             key: None,
             location: None,
+            headers: BTreeMap::new(),
             body: None,
         }
     }
@@ -227,9 +244,11 @@ mod tests {
             Line::Request(WireRequest {
                 key: Some("a".into()),
                 location: Some("http://room/rooms/1".into()),
+                headers: [("vary".to_string(), "origin".to_string())].into(),
                 body: Some("{\n\"name\": \"호텔\"}".into()),
                 ..request()
             }),
+            Line::Saved("room".into(), 7.into()),
             Line::Keys(vec!["a".into(), "b".into()]),
             Line::Collected {
                 reads: 3,

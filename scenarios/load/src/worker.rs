@@ -89,8 +89,13 @@ async fn perform(
     let (lines, written) = output::open(out, stop.clone());
     let (tally, rest) = match job {
         LoadJob::Load { load } => send(load, &lines, &stop).await?,
-        LoadJob::Requests { requests, timeout } => {
-            (once::run(requests, *timeout, &lines, &stop).await?, None)
+        LoadJob::Requests {
+            requests,
+            expected,
+            timeout,
+        } => {
+            let list = once::List::of(requests, expected, *timeout)?;
+            (list.send(&lines, &stop).await, None)
         }
         LoadJob::Collect { collect } => (collect::run(collect, &lines, &stop).await?, None),
         LoadJob::Reach { addresses, timeout } => {

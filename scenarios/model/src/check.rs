@@ -1,7 +1,6 @@
 //! What is asked of a timeline.
-use crate::Micros;
+use crate::{Expected, ExpectedOutput, Micros};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::fmt;
 
 /// One objective or invariant of a plan.
@@ -51,6 +50,23 @@ pub enum CheckKind {
         step: String,
         /// One for each request.
         expected: Vec<Expected>,
+    },
+    /// The command of a step came to what is expected.
+    Output {
+        /// Name of the step.
+        step: String,
+        /// What is expected.
+        expected: ExpectedOutput,
+    },
+    /// The texts that a step looks for were in the log in time.
+    Logged {
+        /// Name of the step.
+        step: String,
+    },
+    /// What a step waits for was so in time.
+    Awaited {
+        /// Name of the step.
+        step: String,
     },
     /// A pod of the Deployment was replaced between the first and the last request of the load.
     ReplacementInside {
@@ -250,30 +266,6 @@ impl fmt::Display for Comparison {
             Comparison::Greater => ">",
         })
     }
-}
-
-/// What one answer must be. What is absent is not asked.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Expected {
-    /// The status code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// No HTTP answer at all, for this reason: `dns`, `connectionRefused`, `connectionReset`, `timeout`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub error: Vec<crate::ErrorKind>,
-    /// Length of the body in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    /// A JSON value that the body must contain: objects by their members, arrays element by element, the rest exactly.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub json: Option<Value>,
-    /// The `Location` header starts with this and goes on with a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub location: Option<String>,
-    /// The answer took less than this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub within: Option<Micros>,
 }
 
 #[cfg(test)]

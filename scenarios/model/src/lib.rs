@@ -6,28 +6,37 @@
 //! - [`load`]: the traffic of a plan
 //! - [`fault`]: what hurts, with its undo and its proof
 //! - [`check`]: what is asked of a timeline
+//! - [`look`]: what is looked at in containers, logs and objects
+//! - [`expected`]: what an answer must be, and what is wrong with one that is not so
+//! - [`saved`]: what later requests use of earlier answers
 //! - [`observation`], [`timeline`]: what was seen, on one clock
 //! - [`window`]: stretches of time in which requests failed
 //! - [`siege`]: the summary siege would have printed
 //! - [`verdict`], [`report`]: what follows
 pub mod check;
+pub mod expected;
 pub mod fault;
 pub mod load;
+pub mod look;
 pub mod observation;
 pub mod plan;
 pub mod report;
+pub mod saved;
 pub mod siege;
 pub mod time;
 pub mod timeline;
 pub mod verdict;
 pub mod window;
 
-pub use check::{Check, CheckKind, Comparison, Expected, Metric, Severity, Threshold};
+pub use check::{Check, CheckKind, Comparison, Metric, Severity, Threshold};
+pub use expected::{Difference, Expected};
 pub use fault::{Fault, FaultKind};
 pub use load::{Connection, Load, LoadModel, Request, Stage};
+pub use look::{Execution, ExpectedOutput, Holds, ObjectsOf, PodChoice, PodsOf, Wanted};
 pub use observation::{ErrorKind, Fact, Observation, Outcome, PodState, RequestFact};
 pub use plan::{Action, Documented, Manifest, Mutant, Plan, Profile, Start, Step};
 pub use report::{ArmReport, Judgement, Report};
+pub use saved::{Save, Saved, Source};
 pub use siege::SiegeSummary;
 pub use time::Micros;
 pub use timeline::Timeline;

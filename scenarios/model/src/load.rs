@@ -1,5 +1,5 @@
 //! The traffic of a plan. It is data: the load worker, a pod, reads it and sends it.
-use crate::Micros;
+use crate::{Micros, saved::Save};
 use serde::{Deserialize, Serialize};
 
 /// One stream of requests from one load worker.
@@ -16,6 +16,12 @@ pub struct Load {
     pub siege: bool,
     /// The requests, sent in this order by each user and over again.
     pub requests: Vec<Request>,
+    /// A user of a closed load waits so long after each answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub think_time: Option<Micros>,
+    /// The load itself is what hurts: without its fault, an experiment is one without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stress: bool,
 }
 
 /// Who sends the next request, and when.
@@ -66,8 +72,9 @@ pub enum Connection {
     Reused,
 }
 
-/// One request. `{{seq}}` in `url`, `body` and `key` becomes a number that no other request of this load has.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One request. `{{seq}}` in `url`, `body` and `key` becomes a number that no other request of this load has; `{{name}}` in `url`,
+/// `headers` and `body` what was [saved](Save) under that name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     /// How reports call it.
@@ -88,12 +95,38 @@ pub struct Request {
     /// Keep the answer's body in the timeline (at most [`BODY_MAX`] bytes of it). Bodies of failed requests are always kept.
     #[serde(default)]
     pub keep_body: bool,
+    /// What of its answer later requests use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub save: Vec<Save>,
+    /// In a list of requests: asked again for so long, until the answer is as expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Micros>,
+    /// In a load: so often one after the other in each round; once, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
 }
 
 /// So much of an answer's body is kept, in bytes: enough for every body the scenarios compare.
 pub const BODY_MAX: usize = 8 * 1024;
 
 impl Load {
+    /// One round through the requests, by their indexes: each as often as its weight says.
+    pub fn round(&self) -> Vec<usize> {
+        let repeated = |(index, request): (usize, &Request)| {
+            std::iter::repeat_n(index, request.weight.unwrap_or(1) as usize)
+        };
+        self.requests
+            .iter()
+            .enumerate()
+            .flat_map(repeated)
+            .collect()
+    }
+
+    /// Nothing is sent: what the mutant without faults makes of a load that hurts.
+    pub fn is_nothing(&self) -> bool {
+        matches!(&self.model, LoadModel::Open { stages, .. } if stages.is_empty())
+    }
+
     /// How long the load shall last, where that is planned and not a number of repetitions.
     pub fn duration(&self) -> Option<Micros> {
         match &self.model {
@@ -110,7 +143,7 @@ impl Load {
             } => None,
             LoadModel::Closed {
                 users, repetitions, ..
-            } => repetitions.map(|r| u64::from(*users) * u64::from(r) * self.requests.len() as u64),
+            } => repetitions.map(|r| u64::from(*users) * u64::from(r) * self.round().len() as u64),
             LoadModel::Open { stages, .. } => Some(
                 stages
                     .iter()

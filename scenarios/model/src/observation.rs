@@ -1,6 +1,8 @@
 //! What was seen, each on the run's clock.
-use crate::Micros;
+use crate::{Execution, Micros};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// One line of `timeline.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +87,41 @@ pub enum Fact {
     },
     /// One request with what became of it.
     Request(RequestFact),
+    /// Something of an answer was kept for later requests.
+    Saved {
+        /// Name of the step that sent the request.
+        step: String,
+        /// What stands for it as `{{name}}`.
+        name: String,
+        /// What it was.
+        value: Value,
+    },
+    /// A command was run in a container.
+    Executed {
+        /// Name of the step.
+        step: String,
+        /// What it came to.
+        #[serde(flatten)]
+        seen: Execution,
+    },
+    /// A log was looked through; told when that finds more than before, and at the end.
+    Logged {
+        /// Name of the step.
+        step: String,
+        /// Lines with the texts that are looked for, one for each that was found.
+        found: Vec<String>,
+        /// Texts that were not found.
+        missing: Vec<String>,
+    },
+    /// Objects that are waited for were so; told when that changes.
+    Awaited {
+        /// Name of the step.
+        step: String,
+        /// What was found in them.
+        seen: String,
+        /// Whether that is what is waited for.
+        met: bool,
+    },
     /// A fault was injected.
     Injected {
         /// Name of the step.
@@ -214,7 +251,7 @@ impl Phase {
 }
 
 /// One request. Its observation's `at` is when it was due; for closed loads that is when it was sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestFact {
     /// Name of the step that sent it.
@@ -242,6 +279,9 @@ pub struct RequestFact {
     /// The `Location` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The headers of the answer that were asked for, by their names in small letters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// The body, where it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
@@ -362,6 +402,7 @@ mod tests {
             error,
             key: None,
             location: None,
+            headers: BTreeMap::new(),
             body: None,
         }
     }

@@ -1,5 +1,7 @@
 //! A plan: one arm of one scenario in one profile, with nothing left to decide.
-use crate::{Check, Fault, Load, Micros, Request};
+use crate::{
+    Check, CheckKind, Expected, ExpectedOutput, Fault, Load, Micros, PodChoice, Request, Wanted,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -46,6 +48,23 @@ impl Plan {
     /// The step of that name.
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|s| s.name == name)
+    }
+
+    /// What is expected of the answers of a step with requests, in their order; empty where nothing is.
+    pub fn expected(&self, step: &str) -> &[Expected] {
+        let of_step = self.checks.iter().find_map(|check| match &check.kind {
+            CheckKind::Responses { step: of, expected } if of == step => Some(expected),
+            _ => None,
+        });
+        of_step.map_or(&[], Vec::as_slice)
+    }
+
+    /// What is expected of the command of a step.
+    pub fn expected_output(&self, step: &str) -> Option<&ExpectedOutput> {
+        self.checks.iter().find_map(|check| match &check.kind {
+            CheckKind::Output { step: of, expected } if of == step => Some(expected),
+            _ => None,
+        })
     }
 
     /// All loads with the names of their steps.
@@ -176,6 +195,46 @@ pub enum Action {
     Requests {
         /// The requests; bodies are always kept.
         requests: Vec<Request>,
+    },
+    /// Runs a command in a container; done when it has ended as expected, or its time is up.
+    Exec {
+        /// Where.
+        pod: PodChoice,
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// Run again for so long, until it ends as expected.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Micros>,
+    },
+    /// Reads the log of a container until texts are in it, or the time is up.
+    Logs {
+        /// Whose; of any of these pods, if it is not said which.
+        pod: PodChoice,
+        /// The texts.
+        contains: Vec<String>,
+        /// How long.
+        within: Micros,
+    },
+    /// Waits until objects are as wanted, or the time is up.
+    Await {
+        /// What for.
+        wanted: Wanted,
+        /// How long.
+        within: Micros,
+    },
+    /// Applies objects; done when they are accepted. No fault: nothing is undone but with the namespace.
+    Apply {
+        /// The objects.
+        manifest: Manifest,
+    },
+    /// Deletes an object; done when it is gone.
+    Delete {
+        /// `v1`
+        api_version: String,
+        /// `ConfigMap`
+        kind: String,
+        /// Its name.
+        name: String,
     },
     /// Reads a paged collection over and over until it has what the ledger acknowledged, or the timeout has passed.
     Collect {

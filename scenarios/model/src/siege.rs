@@ -181,8 +181,7 @@ mod tests {
             bytes,
             error: None,
             key: None,
-            location: None,
-            body: None,
+            ..RequestFact::default()
         }
     }
 

@@ -1,5 +1,5 @@
 //! Everything that was seen in one run, in the order of its clock.
-use crate::{Fact, Micros, Observation, PodState, RequestFact};
+use crate::{Fact, Micros, Observation, PodState, RequestFact, Saved};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -95,6 +95,17 @@ impl Timeline {
         let first = self.requests(step).map(|(due, _)| due).min()?;
         let last = self.requests(step).map(|(_, r)| r.done).max()?;
         Some((first, last))
+    }
+
+    /// What later requests could use at that time.
+    pub fn saved_until(&self, until: Micros) -> Saved {
+        let mut saved = Saved::default();
+        for observation in self.observations.iter().take_while(|o| o.at <= until) {
+            if let Fact::Saved { name, value, .. } = &observation.fact {
+                saved.put(name, value.clone());
+            }
+        }
+        saved
     }
 
     /// What became of the pods, in time.

@@ -2,7 +2,7 @@
 use model::load::Stage;
 use model::{
     Action, Check, CheckKind, Connection, Expected, Fault, FaultKind, Load, LoadModel, Manifest,
-    Micros, Mutant, Plan, Severity, Start, Step,
+    Micros, Mutant, Plan, PodChoice, PodsOf, Severity, Source, Start, Step,
 };
 use std::fmt::Write;
 
@@ -121,12 +121,54 @@ fn step(number: usize, step: &Step, lines: &mut Lines) {
                 lines.put(3, self::request(request));
             }
         }
+        Action::Exec {
+            pod,
+            command,
+            until,
+        } => {
+            let again = until.map(|t| format!(", again for {} until it is as expected", length(t)));
+            let command = command.iter().map(|word| format!("{word:?}"));
+            let command = command.collect::<Vec<_>>().join(" ");
+            let again = again.unwrap_or_default();
+            lines.put(2, format!("run {command} in {}{again}", container(pod, "the first of")));
+        }
+        Action::Logs {
+            pod,
+            contains,
+            within,
+        } => {
+            let texts = contains.iter().map(|text| format!("{text:?}"));
+            let texts = texts.collect::<Vec<_>>().join(" and ");
+            let whose = container(pod, "any of");
+            lines.put(2, format!("wait for {texts} in the log of {whose}, at most {}", length(*within)));
+        }
+        Action::Await { wanted, within } => {
+            let wanted = wanted.written();
+            lines.put(2, format!("wait until {wanted}, at most {}", length(*within)));
+        }
+        Action::Apply { manifest } => lines.put(2, format!("apply {}", objects(manifest))),
+        Action::Delete { kind, name, .. } => {
+            lines.put(2, format!("delete {kind}/{name} and wait until it is gone"));
+        }
         Action::Collect {
             url,
             collection,
             field,
             ledger,
         } => lines.put(2, format!("read {url} page by page until {field} of its {collection} has every key that \"{ledger}\" wrote")),
+    }
+}
+
+/// `the first of the pods of room, container room`
+fn container(pod: &PodChoice, which: &str) -> String {
+    let pods = match (&pod.of, pod.replica) {
+        (PodsOf::Name(_), _) => pod.of.written(),
+        (of, Some(n)) => format!("number {n} of the {}", of.written()),
+        (of, None) => format!("{which} the {}", of.written()),
+    };
+    match &pod.container {
+        Some(container) => format!("{pods}, container {container}"),
+        None => pods,
     }
 }
 
@@ -169,6 +211,9 @@ fn load(load: &Load, lines: &mut Lines) {
         2,
         format!("{connection}, {} for each request", length(load.timeout)),
     );
+    if let Some(think) = load.think_time {
+        lines.put(2, format!("each waits {} after an answer", length(think)));
+    }
     if load.siege {
         lines.put(
             2,
@@ -224,6 +269,23 @@ fn request(request: &model::Request) -> String {
     }
     if let Some(key) = &request.key {
         let _ = write!(text, ", found again as {key}");
+    }
+    if let Some(times) = request.weight.filter(|w| *w != 1) {
+        let _ = write!(text, ", {times} times in each round");
+    }
+    if let Some(until) = request.until {
+        let _ = write!(
+            text,
+            ", again for {} until it is as expected",
+            length(until)
+        );
+    }
+    for save in &request.save {
+        let from = match &save.from {
+            Source::Location => "the id in its Location",
+            Source::Path(path) => path,
+        };
+        let _ = write!(text, ", {{{{{}}}}} is {from} of the answer", save.name);
     }
     text
 }
@@ -291,6 +353,11 @@ fn asked(check: &Check) -> String {
             condition.write(metric.unit())
         ),
         CheckKind::Responses { step, .. } => format!("every answer of \"{step}\" is as expected"),
+        CheckKind::Output { step, expected } => {
+            format!("the command of \"{step}\" comes to {}", expected.written())
+        }
+        CheckKind::Logged { step } => format!("\"{step}\" finds its text in time"),
+        CheckKind::Awaited { step } => format!("what \"{step}\" waits for comes in time"),
         CheckKind::ReplacementInside { deployment, load } => {
             format!("a pod of {deployment} is replaced during \"{load}\"")
         }
@@ -317,6 +384,9 @@ fn answer(expected: &Expected) -> String {
         (!errors.is_empty()).then(|| format!("no answer ({})", errors.join(" or "))),
         expected.bytes.map(|b| format!("{b} bytes")),
         expected.json.as_ref().map(|j| format!("containing {j}")),
+        expected.body.as_ref().map(|b| format!("the body {b:?}")),
+        (!expected.contains.is_empty()).then(|| format!("with {:?} in it", expected.contains)),
+        (!expected.headers.is_empty()).then(|| headers(&expected.headers)),
         expected
             .location
             .as_ref()
@@ -328,6 +398,14 @@ fn answer(expected: &Expected) -> String {
         true => "anything".into(),
         false => parts.join(", "),
     }
+}
+
+/// `access-control-allow-origin: *, vary: origin`
+fn headers(headers: &[(String, String)]) -> String {
+    let lines = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"));
+    lines.collect::<Vec<_>>().join(", ")
 }
 
 /// As a person would write it in a scenario: `300ms`, `12s`, `5m`, `1m30s`.

@@ -14,13 +14,23 @@ pub enum Does {
     Undo,
     Requests,
     Collect,
+    Exec,
+    Logs,
+    Await,
+    Apply,
+    Delete,
 }
 
-const ACTIONS: [(&str, Does); 5] = [
+const ACTIONS: [(&str, Does); 10] = [
     ("load", Does::Load),
     ("fault", Does::Fault),
     ("undo", Does::Undo),
     ("requests", Does::Requests),
+    ("exec", Does::Exec),
+    ("logs", Does::Logs),
+    ("await", Does::Await),
+    ("apply", Does::Apply),
+    ("delete", Does::Delete),
     ("collect", Does::Collect),
 ];
 
@@ -31,7 +41,11 @@ pub struct Head<'a> {
 }
 
 /// The names that steps and checks may refer to.
-pub struct Heads<'a>(pub Vec<Head<'a>>);
+pub struct Heads<'a> {
+    heads: Vec<Head<'a>>,
+    /// What requests save, by any step.
+    pub saved: Vec<&'a str>,
+}
 
 impl<'a> Heads<'a> {
     /// Of the spec's load and of all steps that say what they do.
@@ -59,12 +73,17 @@ impl<'a> Heads<'a> {
             }
             heads.push(Head { name, does });
         }
-        Heads(heads)
+        let loads = steps.iter().filter_map(|s| s.node.get("load"));
+        let senders = loads.chain(background).chain(steps.iter().map(|s| s.node));
+        Heads {
+            heads,
+            saved: senders.flat_map(saved).collect(),
+        }
     }
 
     fn names(&self, does: &[Does]) -> Vec<&'a str> {
         let those = self
-            .0
+            .heads
             .iter()
             .filter(|h| does.is_empty() || does.contains(&h.does));
         those.map(|h| h.name).collect()
@@ -114,6 +133,13 @@ impl<'a> Heads<'a> {
     }
 }
 
+/// The names under which the requests of a load or a step save something.
+fn saved(sender: &Node) -> impl Iterator<Item = &str> {
+    let requests = sender.get("requests").into_iter().flat_map(Node::items);
+    let saves = requests.filter_map(|r| r.get("save"));
+    saves.flat_map(Node::entries).map(|e| e.key.as_str())
+}
+
 /// The one thing that a step does.
 pub fn does(step: &Object) -> Option<Does> {
     let found: Vec<_> = ACTIONS
@@ -125,7 +151,7 @@ pub fn does(step: &Object) -> Option<Does> {
         [] => step.log.bad(
             step.node,
             "this step does nothing",
-            "write one of load, fault, undo, requests, collect",
+            format!("write one of {}", ACTIONS.map(|(word, _)| word).join(", ")),
         ),
         [(a, _), (b, _), ..] => step.log.bad(
             step.node,

@@ -6,18 +6,24 @@
 //! - [`schema()`]: the JSON Schema of the files
 //! - [`catalog()`]: the scenarios and manifests that come with the product
 mod catalog;
+mod change;
 mod check;
 mod documented;
 mod explain;
 mod fault;
 mod heads;
+mod kinds;
 mod load;
+mod look;
 mod method;
 mod object;
 mod overlay;
 mod params;
+mod path;
 mod problem;
 mod quantity;
+#[cfg(test)]
+mod readme;
 mod request;
 mod scenario;
 mod schema;

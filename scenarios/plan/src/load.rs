@@ -2,6 +2,7 @@
 use crate::object::Object;
 use crate::request::{self, Within};
 use crate::system::System;
+use crate::tree::Node;
 use model::{Connection, Load, LoadModel, Micros, Stage};
 
 /// The limit of one request where the file says nothing: siege's socket timeout (semantics.md 11.3).
@@ -11,7 +12,7 @@ const REQUEST_TIMEOUT: Micros = Micros::from_secs(30);
 const IN_FLIGHT_MAX: u32 = 1000;
 
 /// Reads a load. None where something is wrong with it, and that is put down.
-pub fn read(l: &Object, system: Option<&System>) -> Option<Load> {
+pub fn read(l: &Object, saved: &[&str], system: Option<&System>) -> Option<Load> {
     let siege = l.one_of("profile") == Some("siege");
     let closed = match l.one_of("model") {
         Some(model) => model == "closed",
@@ -32,13 +33,26 @@ pub fn read(l: &Object, system: Option<&System>) -> Option<Load> {
         None => Connection::Reused,
     };
     let timeout = l.duration("timeout").unwrap_or(REQUEST_TIMEOUT);
-    let requests = request::read(l, Within::Load, system);
+    let requests = request::read(l, Within::Load, saved, system);
+    if !closed {
+        let keeping = l.node.get("requests").into_iter().flat_map(Node::items);
+        for node in keeping.filter_map(|r| r.get("save")) {
+            let message = "in an open load no request waits for the answer of another";
+            l.log.bad(
+                node,
+                message,
+                "write users in place of rate, or leave it out",
+            );
+        }
+    }
     Some(Load {
         model: model?,
         connection,
         timeout,
         siege,
         requests: requests.into_iter().map(|(request, _)| request).collect(),
+        think_time: l.duration("thinkTime"),
+        stress: false,
     })
 }
 
@@ -61,7 +75,7 @@ fn closed_model(l: &Object) -> Option<LoadModel> {
 
 fn open_model(l: &Object) -> Option<LoadModel> {
     l.refuses(
-        &["users", "repetitions", "maxRate"],
+        &["users", "repetitions", "maxRate", "thinkTime"],
         "in an open load: write model: closed, or rate",
     );
     let stages = match l.get("stages") {

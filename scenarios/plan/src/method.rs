@@ -1,7 +1,9 @@
 //! The steps of a method: when each begins, what it does, how long it may take.
+use crate::change;
 use crate::fault;
 use crate::heads::{BACKGROUND, Does, Heads, does};
 use crate::load;
+use crate::look;
 use crate::object::Object;
 use crate::request::{self, Within};
 use crate::system::System;
@@ -32,7 +34,9 @@ pub fn read<'a>(spec: &Object<'a>, steps: &[Object<'a>], system: Option<&System>
         steps: vec![],
         checks: vec![],
     };
-    method.steps.extend(background(spec, system));
+    method
+        .steps
+        .extend(background(spec, &method.heads.saved, system));
     let mut before = None;
     let mut starts = BTreeMap::new();
     for step in steps {
@@ -42,9 +46,8 @@ pub fn read<'a>(spec: &Object<'a>, steps: &[Object<'a>], system: Option<&System>
             starts.insert(name, waits(start));
         }
         let one = one(step, &method.heads, system);
-        if let (Some(name), Some(start), Some((action, expected))) = (step.text("name"), start, one)
-        {
-            method.checks.extend(answers(name, expected));
+        if let (Some(name), Some(start), Some((action, check))) = (step.text("name"), start, one) {
+            method.checks.extend(check.map(|kind| of_step(name, kind)));
             let timeout = step.duration("timeout").unwrap_or_else(|| timeout(&action));
             method.steps.push(Step {
                 name: name.into(),
@@ -61,8 +64,8 @@ pub fn read<'a>(spec: &Object<'a>, steps: &[Object<'a>], system: Option<&System>
     method
 }
 
-fn background(spec: &Object, system: Option<&System>) -> Option<Step> {
-    let load = load::read(&spec.object("load")?, system)?;
+fn background(spec: &Object, saved: &[&str], system: Option<&System>) -> Option<Step> {
+    let load = load::read(&spec.object("load")?, saved, system)?;
     Some(Step {
         name: BACKGROUND.into(),
         start: Start::After {
@@ -102,12 +105,21 @@ fn start(step: &Object, before: Option<&str>, heads: &Heads) -> Option<Start> {
     Some(Start::After { steps, delay })
 }
 
-type Expectations = Vec<Option<Expected>>;
-
-fn one(step: &Object, heads: &Heads, system: Option<&System>) -> Option<(Action, Expectations)> {
+/// What a step does, and what is checked of it without a word in objectives.
+fn one(
+    step: &Object,
+    heads: &Heads,
+    system: Option<&System>,
+) -> Option<(Action, Option<CheckKind>)> {
+    let name = step.text("name").unwrap_or_default();
     let action = match does(step)? {
+        Does::Exec => return look::exec(name, &step.object("exec")?, heads, system),
+        Does::Logs => return look::logs(name, &step.object("logs")?, heads, system),
+        Does::Await => return look::wait(name, &step.object("await")?, system),
+        Does::Apply => change::apply(&step.object("apply")?, system)?,
+        Does::Delete => change::delete(&step.object("delete")?, system)?,
         Does::Load => {
-            let load = load::read(&step.object("load")?, system)?;
+            let load = load::read(&step.object("load")?, &heads.saved, system)?;
             Action::Load { load }
         }
         Does::Fault => {
@@ -119,10 +131,10 @@ fn one(step: &Object, heads: &Heads, system: Option<&System>) -> Option<(Action,
             Action::Undo { fault }
         }
         Does::Requests => {
-            let (requests, expected) = request::read(step, Within::Step, system)
+            let (requests, expected) = request::read(step, Within::Step, &heads.saved, system)
                 .into_iter()
                 .unzip();
-            return Some((Action::Requests { requests }, expected));
+            return Some((Action::Requests { requests }, answers(name, expected)));
         }
         Does::Collect => {
             let c = step.object("collect")?;
@@ -136,29 +148,37 @@ fn one(step: &Object, heads: &Heads, system: Option<&System>) -> Option<(Action,
             }
         }
     };
-    Some((action, vec![]))
+    Some((action, None))
 }
 
-/// The check of a step whose answers are judged; it has the name of the step.
-fn answers(step: &str, expected: Expectations) -> Option<Check> {
-    expected.iter().any(Option::is_some).then(|| Check {
+/// The check of a step has its name.
+fn of_step(step: &str, kind: CheckKind) -> Check {
+    Check {
         name: step.into(),
         severity: Severity::Fail,
-        kind: CheckKind::Responses {
-            step: step.into(),
-            expected: expected
-                .into_iter()
-                .map(Option::unwrap_or_default)
-                .collect(),
-        },
+        kind,
+    }
+}
+
+fn answers(step: &str, expected: Vec<Option<Expected>>) -> Option<CheckKind> {
+    let asked = expected.iter().any(Option::is_some);
+    let expected = expected.into_iter().map(Option::unwrap_or_default);
+    asked.then(|| CheckKind::Responses {
+        step: step.into(),
+        expected: expected.collect(),
     })
 }
 
 fn timeout(action: &Action) -> Micros {
     match action {
         Action::Load { load } => load_timeout(load),
-        Action::Fault { .. } | Action::Undo { .. } => FAULT_TIMEOUT,
-        Action::Requests { .. } | Action::Collect { .. } => REQUESTS_TIMEOUT,
+        Action::Fault { .. } | Action::Undo { .. } | Action::Delete { .. } => FAULT_TIMEOUT,
+        Action::Requests { requests } => {
+            REQUESTS_TIMEOUT + requests.iter().filter_map(|r| r.until).sum()
+        }
+        Action::Exec { until, .. } => REQUESTS_TIMEOUT + until.unwrap_or_default(),
+        Action::Logs { within, .. } | Action::Await { within, .. } => REQUESTS_TIMEOUT + *within,
+        Action::Collect { .. } | Action::Apply { .. } => REQUESTS_TIMEOUT,
     }
 }
 

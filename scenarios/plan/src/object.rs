@@ -195,6 +195,17 @@ impl<'a> Object<'a> {
         number
     }
 
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        let node = self.get(name)?;
+        let flag = node.flag();
+        if flag.is_none() && !node.is_unfilled() {
+            let message = format!("{} is neither true nor false", node.written());
+            self.log
+                .bad(node, message, "write true or false, without quotes");
+        }
+        flag
+    }
+
     /// A whole number in these limits.
     pub fn whole(&self, name: &str, min: u64, max: u64) -> Option<u64> {
         let node = self.get(name)?;
@@ -314,7 +325,7 @@ fn lower(about: &str) -> String {
     let end = about.find(". Default").unwrap_or(about.len());
     let about = about[..end].trim_end_matches('.');
     let about = match about.split_once(": ") {
-        Some((of, about)) if of.starts_with("Of ") => about,
+        Some((of, about)) if of.starts_with("Of ") || of.starts_with("In a ") => about,
         _ => about,
     };
     let mut chars = about.chars();

@@ -1,10 +1,11 @@
 //! Requests and what their answers must be.
 use crate::object::Object;
-use crate::problem::Log;
+use crate::path;
+use crate::problem::{Log, nearest};
 use crate::system::System;
 use crate::tree::{Kind, Node};
 use crate::words::ERROR_KINDS;
-use model::{Expected, Request};
+use model::{Expected, Request, Save, Source};
 
 /// Where a request stands: what may be said of it there.
 #[derive(Clone, Copy, PartialEq)]
@@ -19,6 +20,7 @@ pub enum Within {
 pub fn read(
     of: &Object,
     within: Within,
+    saved: &[&str],
     system: Option<&System>,
 ) -> Vec<(Request, Option<Expected>)> {
     let requests = of.list("requests");
@@ -29,11 +31,16 @@ pub fn read(
     }
     requests
         .iter()
-        .filter_map(|r| one(r, within, system))
+        .filter_map(|r| one(r, within, saved, system))
         .collect()
 }
 
-fn one(r: &Object, within: Within, system: Option<&System>) -> Option<(Request, Option<Expected>)> {
+fn one(
+    r: &Object,
+    within: Within,
+    saved: &[&str],
+    system: Option<&System>,
+) -> Option<(Request, Option<Expected>)> {
     let url = r.word("url");
     if let Some((node, url)) = url {
         check_url(node, url, system, r.log);
@@ -50,18 +57,21 @@ fn one(r: &Object, within: Within, system: Option<&System>) -> Option<(Request, 
         headers.push(("content-type".into(), "application/json".into()));
     }
     match within {
-        Within::Load => r.refuses(&["expect"], "in a load: judge it with objectives"),
+        Within::Load => r.refuses(&["expect", "until"], "in a load: judge it with objectives"),
         Within::Step => r.refuses(
-            &["key"],
+            &["key", "weight"],
             "in requests that are sent once: write it in a load",
         ),
+    }
+    if within == Within::Step && r.get("until").is_some() {
+        r.needs("expect", "a request with until");
     }
     if let Some((node, key)) = r.word("key").filter(|(_, key)| !key.contains("{{seq}}")) {
         let message = format!("every request would write \"{key}\"");
         r.log
             .bad(node, message, "put {{seq}} into it, and into the body");
     }
-    placeholders(r.node, r.log);
+    placeholders(r.node, saved, r.log);
     let expected = r.object("expect").map(|e| expected(&e));
     let (_, url) = url?;
     let request = Request {
@@ -74,6 +84,9 @@ fn one(r: &Object, within: Within, system: Option<&System>) -> Option<(Request, 
         body,
         key: r.text("key").map(Into::into),
         keep_body: within == Within::Step,
+        save: save(r),
+        until: r.duration("until"),
+        weight: r.whole32("weight", 1),
     };
     Some((request, expected))
 }
@@ -89,6 +102,28 @@ fn body(r: &Object) -> (Option<String>, bool) {
     }
 }
 
+/// What of the answer is kept, each under a name that can stand in braces.
+fn save(r: &Object) -> Vec<Save> {
+    let mut all = vec![];
+    for (name, text) in r.text_map("save") {
+        let node = r.get("save").and_then(|s| s.get(name)).unwrap_or(r.node);
+        if !path::is_name(name) || name == "seq" {
+            let message = format!("\"{name}\" is no name for something saved");
+            r.log
+                .bad(node, message, "write letters and digits, as roomId");
+        }
+        let from = match text {
+            "location" => Some(Source::Location),
+            _ => path::read(node, text, r.log).map(Source::Path),
+        };
+        all.extend(from.map(|from| Save {
+            name: name.into(),
+            from,
+        }));
+    }
+    all
+}
+
 fn expected(e: &Object) -> Expected {
     let status = e
         .whole("status", 100, 599)
@@ -100,7 +135,9 @@ fn expected(e: &Object) -> Expected {
         .collect();
     if !words.is_empty() {
         e.refuses(
-            &["status", "bytes", "json", "location"],
+            &[
+                "status", "bytes", "json", "body", "contains", "headers", "location",
+            ],
             "beside error: there is no answer",
         );
     }
@@ -109,6 +146,17 @@ fn expected(e: &Object) -> Expected {
         error,
         bytes: e.whole("bytes", 0, u64::MAX),
         json: e.json("json"),
+        body: e.text("body").map(Into::into),
+        contains: e
+            .texts("contains")
+            .iter()
+            .map(|(_, t)| (*t).into())
+            .collect(),
+        headers: e
+            .text_map("headers")
+            .iter()
+            .map(|(name, value)| (name.to_lowercase(), (*value).into()))
+            .collect(),
         location: e.text("location").map(Into::into),
         within: e.duration("within"),
     };
@@ -116,7 +164,7 @@ fn expected(e: &Object) -> Expected {
         e.log.bad(
             e.node,
             "nothing is expected",
-            "write status, error, bytes, json, location or within",
+            "write status, error, bytes, json, body, contains, headers, location or within",
         );
     }
     expected
@@ -180,26 +228,31 @@ fn path(url: &str) -> &str {
     rest.find('/').map_or("/", |slash| &rest[slash..])
 }
 
-/// `{{seq}}` is the only placeholder there is.
-fn placeholders(node: &Node, log: &Log) {
+/// Puts down every placeholder that is neither `{{seq}}` nor something saved.
+pub fn placeholders(node: &Node, saved: &[&str], log: &Log) {
     match &node.kind {
-        Kind::List(items) => items.iter().for_each(|n| placeholders(n, log)),
-        Kind::Map(entries) => entries.iter().for_each(|e| placeholders(&e.node, log)),
+        Kind::List(items) => items.iter().for_each(|n| placeholders(n, saved, log)),
+        Kind::Map(entries) => entries
+            .iter()
+            .for_each(|e| placeholders(&e.node, saved, log)),
         Kind::Scalar(s) => {
-            let unknown = s
-                .text
-                .split("{{")
-                .skip(1)
-                .find(|rest| !rest.starts_with("seq}}"));
-            if let Some(rest) = unknown {
-                let word = rest.split("}}").next().unwrap_or(rest);
+            let words = s.text.split("{{").skip(1);
+            let words = words.map(|rest| rest.split("}}").next().unwrap_or(rest));
+            let unknown = words
+                .filter(|word| *word != "seq" && !saved.contains(word))
+                .next();
+            if let Some(word) = unknown {
                 let message = format!("no such placeholder: {{{{{word}}}}}");
-                log.bad(
-                    node,
-                    message,
-                    "there is {{seq}}, a number that no other request has",
-                );
+                log.bad(node, message, known(word, saved));
             }
         }
+    }
+}
+
+fn known(word: &str, saved: &[&str]) -> String {
+    match nearest(word, saved.iter().copied()) {
+        Some(near) => format!("did you mean {{{{{near}}}}}?"),
+        None if saved.is_empty() => "there is {{seq}}, a number that no other request has".into(),
+        None => format!("there is seq and what was saved: {}", saved.join(", ")),
     }
 }

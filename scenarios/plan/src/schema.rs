@@ -64,6 +64,7 @@ fn form(form: Form) -> Value {
             or_param(json!({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s*/\s*[smh]$"}))
         }
         Form::Whole => or_param(json!({"type": "integer", "minimum": 0})),
+        Form::Bool => or_param(json!({"type": "boolean"})),
         Form::Number => or_param(json!({"type": "number"})),
         Form::OneOf(words) => or_param(json!({"enum": words})),
         Form::SomeOf(words) => {

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io;
 
+/// What makes pods, besides a Deployment.
+const WORKLOADS: [&str; 4] = ["StatefulSet", "DaemonSet", "Job", "ReplicaSet"];
+
 /// Reads a file; paths are relative to where the path of the scenario file begins.
 pub type Read<'r> = dyn Fn(&str) -> io::Result<String> + 'r;
 
@@ -40,8 +43,10 @@ impl System {
             complete: false,
         };
         system.complete = log.count() == before;
-        for fault in steps.iter().filter_map(|s| s.object("fault")) {
-            if let Some((node, path)) = fault.word("manifest")
+        let changes =
+            ["fault", "apply"].map(|field| steps.iter().filter_map(move |s| s.object(field)));
+        for change in changes.into_iter().flatten() {
+            if let Some((node, path)) = change.word("manifest")
                 && let Some(manifest) = manifest(node, path, read, log)
             {
                 system.rollouts.insert(node.path.clone(), manifest);
@@ -60,10 +65,30 @@ impl System {
         system
     }
 
+    /// All objects, those of rollouts and of what is applied during the run included.
+    fn objects(&self) -> impl Iterator<Item = &Value> {
+        let files = self.manifests.iter().chain(self.rollouts.values());
+        files.flat_map(|m| &m.objects)
+    }
+
+    /// The API version that the objects of a kind have in the manifests.
+    pub fn api_version(&self, kind: &str) -> Option<&str> {
+        let mut of_kind = self.objects().filter(|o| o["kind"] == kind);
+        of_kind.find_map(|o| o["apiVersion"].as_str())
+    }
+
+    /// Puts down that nothing of that name makes pods.
+    pub fn must_have_workload(&self, name: &str, node: &Node, log: &Log) {
+        let others = WORKLOADS.iter().flat_map(|kind| self.names(kind));
+        if !others.into_iter().any(|other| other == name) {
+            self.must_have("Deployment", name, node, log);
+        }
+    }
+
     /// The names of all objects of a kind.
     pub fn names(&self, kind: &str) -> Vec<&str> {
-        let objects = self.manifests.iter().flat_map(|m| &m.objects);
-        let mut names: Vec<&str> = objects
+        let mut names: Vec<&str> = self
+            .objects()
             .filter(|o| o["kind"] == kind)
             .filter_map(|o| o["metadata"]["name"].as_str())
             .collect();
@@ -180,6 +205,11 @@ impl<'a> Patch<'a> {
             env: object.text_map("env"),
             merge,
         })
+    }
+
+    /// Whether it changes this object.
+    pub fn is_for(&self, object: &Value) -> bool {
+        object["kind"] == self.kind && object["metadata"]["name"] == self.name
     }
 
     /// Changes the object wherever it is found; a patch that finds nothing is a mistake.

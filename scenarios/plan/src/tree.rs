@@ -140,6 +140,15 @@ impl Node {
         }
     }
 
+    /// True or false, if it is one of them.
+    pub fn flag(&self) -> Option<bool> {
+        match &self.kind {
+            Kind::Scalar(s) if s.filled == Filled::Yes => s.text.parse().ok(),
+            Kind::Scalar(s) => s.value().as_bool(),
+            _ => None,
+        }
+    }
+
     /// The whole of it as JSON.
     pub fn json(&self) -> Value {
         match &self.kind {

@@ -6,6 +6,7 @@
 //! - [`recover`]: takes away what a killed run left behind
 mod clock;
 mod gate;
+mod look;
 mod progress;
 mod recorder;
 mod recover;

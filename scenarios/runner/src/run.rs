@@ -5,7 +5,7 @@ use crate::{
     gate::Gate,
     recorder::{Recorder, Writing},
     steps::Stage,
-    traffic::{Ledger, Traffic},
+    traffic::{Kept, Ledger, Traffic},
 };
 use chaos::{Entry, Journal, Place};
 use cluster::{Cluster, Observer};
@@ -119,6 +119,7 @@ async fn perform(
         observer: observer.clone(),
         recorder: recorder.clone(),
         ledger: Ledger::default(),
+        saved: Kept::default(),
     };
     let stage = Stage {
         plan: Arc::new(plan.clone()),

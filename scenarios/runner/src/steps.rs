@@ -3,7 +3,8 @@ use crate::{gate::Gate, recorder::Recorder, traffic::Traffic};
 use chaos::{Change, Entry, Journal, Prepared};
 use cluster::{Cluster, Observer, View};
 use load::{CollectJob, LoadJob};
-use model::{Action, Fact, FaultKind, Micros, Plan, Start, Step};
+use model::{Action, Fact, FaultKind, Load, Micros, Plan, Request, Start, Step};
+use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -107,10 +108,20 @@ impl Stage {
         let send =
             |job: LoadJob| async move { self.traffic.send(&step.name, &job, limit, began).await };
         match &step.action {
-            Action::Load { load } => send(LoadJob::Load { load: load.clone() }).await,
+            Action::Load { load } => {
+                let requests = self.filled(&load.requests);
+                let load = Load {
+                    requests,
+                    ..load.clone()
+                };
+                send(LoadJob::Load { load }).await
+            }
             Action::Requests { requests } => {
+                let saved = self.traffic.saved.now();
+                let expected = self.plan.expected(&step.name).iter();
                 send(LoadJob::Requests {
-                    requests: requests.clone(),
+                    requests: self.filled(requests),
+                    expected: expected.map(|e| e.with(&saved)).collect(),
                     timeout: REQUEST_MAX,
                 })
                 .await
@@ -131,9 +142,52 @@ impl Stage {
                 };
                 send(LoadJob::Collect { collect }).await
             }
+            Action::Exec {
+                pod,
+                command,
+                until,
+            } => self.exec(&step.name, pod, command, *until).await,
+            Action::Logs {
+                pod,
+                contains,
+                within,
+            } => self.logs(&step.name, pod, contains, *within).await,
+            Action::Await { wanted, within } => self.wait_for(&step.name, wanted, *within).await,
+            Action::Apply { manifest } => self.apply(&manifest.objects).await,
+            Action::Delete {
+                api_version,
+                kind,
+                name,
+            } => {
+                let object =
+                    json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}});
+                self.delete(&object, limit.mul_f64(PROOF_SHARE)).await
+            }
             Action::Fault { fault } => self.inject(&step.name, &fault.kind, limit).await,
             Action::Undo { fault } => self.undo(fault, limit).await,
         }
+    }
+
+    async fn apply(&self, objects: &[Value]) -> Result<String, String> {
+        let mut applied = vec![];
+        for object in objects {
+            let done = self.cluster.apply(&self.namespace, object).await;
+            done.map_err(|e| e.to_string())?;
+            applied.push(cluster::title(object));
+        }
+        Ok(format!("applied {}", applied.join(", ")))
+    }
+
+    async fn delete(&self, object: &Value, limit: Duration) -> Result<String, String> {
+        let gone = self.cluster.delete_and_wait(&self.namespace, object, limit);
+        gone.await.map_err(|e| e.to_string())?;
+        Ok(format!("{} is gone", cluster::title(object)))
+    }
+
+    /// Requests with what earlier steps have kept.
+    fn filled(&self, requests: &[Request]) -> Vec<Request> {
+        let saved = self.traffic.saved.now();
+        requests.iter().map(|r| saved.fill_request(r)).collect()
     }
 
     async fn inject(

@@ -2,7 +2,7 @@
 use crate::{clock::wall_us, recorder::Recorder};
 use cluster::{Cluster, Observer, worker::Worker};
 use load::{LoadJob, wire};
-use model::{Fact, Micros, Outcome};
+use model::{Fact, Micros, Outcome, Saved};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
@@ -41,6 +41,30 @@ impl Ledger {
     }
 }
 
+/// What steps keep of answers for the steps after them.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    saved: Arc<Mutex<Saved>>,
+}
+
+impl Kept {
+    fn put(&self, name: &str, value: serde_json::Value) {
+        let mut saved = self.saved.lock();
+        let saved = saved
+            .as_mut()
+            .expect("nothing panics while it holds this lock");
+        saved.put(name, value);
+    }
+
+    /// All of it, as it is now.
+    pub fn now(&self) -> Saved {
+        let saved = self.saved.lock();
+        saved
+            .expect("nothing panics while it holds this lock")
+            .clone()
+    }
+}
+
 /// Where requests are sent from.
 #[derive(Clone)]
 pub struct Traffic {
@@ -56,6 +80,8 @@ pub struct Traffic {
     pub recorder: Recorder,
     /// Collects what was acknowledged.
     pub ledger: Ledger,
+    /// What was kept of answers so far.
+    pub saved: Kept,
 }
 
 impl Traffic {
@@ -182,6 +208,14 @@ impl Traffic {
                         self.ledger.add(step, key);
                     }
                     self.recorder.put(seen);
+                }
+                Ok(wire::Line::Saved(name, value)) => {
+                    self.saved.put(&name, value.clone());
+                    self.recorder.note(Fact::Saved {
+                        step: step.into(),
+                        name,
+                        value,
+                    });
                 }
                 Ok(wire::Line::Keys(more)) => keys.extend(more),
                 Ok(wire::Line::Collected { reads, complete }) => {

@@ -2,6 +2,7 @@
 use super::{DELIVERED, concluded};
 use crate::count;
 use model::{Action, Fact, Finding, Load, Micros, Plan, Timeline};
+use std::collections::BTreeSet;
 
 /// More dropped requests than one in a thousand would show in an availability of 99.9 %, the usual objective.
 const DROPPED_MAX: f64 = 0.001;
@@ -34,9 +35,14 @@ pub(super) fn check(plan: &Plan, timeline: &Timeline) -> Finding {
 }
 
 fn of_requests(step: &str, planned: usize, timeline: &Timeline) -> (String, Vec<String>) {
-    let sent = timeline.requests(step).count();
-    let seen = format!("{step}: {}", count(sent as u64, "request"));
-    let short = (sent != planned).then(|| format!("“{step}” sent {sent} of {planned} requests"));
+    let attempts = timeline.requests(step).count();
+    let seen = format!("{step}: {}", count(attempts as u64, "request"));
+    // Some may have been sent several times, until their answer was as expected.
+    let sent: BTreeSet<u32> = timeline.requests(step).map(|(_, r)| r.index).collect();
+    let why = end_of(step, timeline).and_then(|end| end.cut_short);
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    let short = (sent.len() != planned)
+        .then(|| format!("“{step}” sent {} of {planned} requests{why}", sent.len()));
     (seen, short.into_iter().collect())
 }
 

@@ -185,6 +185,28 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
                 }
             ),
         ),
+        Fact::Executed { step, seen } => (
+            "look",
+            format!("“{step}” in {}: {}", seen.pod, seen.written()),
+        ),
+        Fact::Logged {
+            step,
+            found,
+            missing,
+        } => match missing.first() {
+            None => (
+                "look",
+                format!("“{step}” found in the log: {}", found.join(" / ")),
+            ),
+            Some(text) => ("look", format!("“{step}”: {text:?} is not in the log")),
+        },
+        Fact::Awaited { step, seen, met } => match met {
+            true => ("look", format!("“{step}”: {seen}, as waited for")),
+            false => ("look", format!("“{step}”: {seen}")),
+        },
+        Fact::Saved { step, name, value } => {
+            ("load", format!("“{step}” kept {{{{{name}}}}}: {value}"))
+        }
         Fact::Stopped { by } => ("trouble", format!("the run was stopped by {by}")),
         Fact::CleanedUp { ok, detail } => match ok {
             true => ("run", format!("cleaned up: {detail}")),

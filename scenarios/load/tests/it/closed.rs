@@ -292,3 +292,57 @@ async fn a_ceiling_spaces_the_requests_evenly() {
         "apart at least {least} µs, mostly {median} µs"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_user_reads_what_it_created_itself_as_often_as_its_weight_says() {
+    let created = Count::default();
+    let create = async |State(count): State<Count>| {
+        let id = count.fetch_add(1, Ordering::SeqCst) + 1;
+        (
+            StatusCode::CREATED,
+            [(header::LOCATION, format!("/rooms/{id}"))],
+            "a body that is not kept",
+        )
+    };
+    let app = Router::new()
+        .route("/rooms", axum::routing::post(create))
+        .route("/rooms/{id}", read(async |Path(id): Path<String>| id))
+        .with_state(created.clone());
+    let server = Server::start(app);
+    let journey = vec![
+        Request {
+            method: "POST".into(),
+            save: vec![model::Save {
+                name: "id".into(),
+                from: model::Source::Location,
+            }],
+            ..get(format!("{}/rooms", server.url))
+        },
+        Request {
+            weight: Some(2),
+            keep_body: true,
+            ..get(format!("{}/rooms/{{{{id}}}}", server.url))
+        },
+    ];
+    let load = Load {
+        requests: journey,
+        siege: false,
+        think_time: Some(Micros::from_millis(1)),
+        ..siege(2, 3, &server.url)
+    };
+    let printed = send(load).await;
+    let requests = printed.requests();
+    assert_eq!((requests.len(), created.load(Ordering::SeqCst)), (18, 6));
+    assert!(
+        requests
+            .iter()
+            .filter(|r| r.index == 0)
+            .all(|r| r.body.is_none())
+    );
+    let mut read: Vec<String> = requests.into_iter().filter_map(|r| r.body).collect();
+    read.sort();
+    assert_eq!(
+        read,
+        ["1", "1", "2", "2", "3", "3", "4", "4", "5", "5", "6", "6"]
+    );
+}

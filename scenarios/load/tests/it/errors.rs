@@ -49,6 +49,7 @@ async fn each_way(url: &str) -> [(Option<u16>, Option<ErrorKind>); 3] {
     };
     let once = LoadJob::Requests {
         requests: vec![get(url)],
+        expected: vec![],
         timeout,
     };
     [

@@ -2,12 +2,12 @@
 use crate::support::{Server, get, work};
 use axum::{
     Json, Router,
-    extract::{Query, State},
+    extract::{Path, Query, State},
     http::{StatusCode, header},
     routing::{get as read, post},
 };
 use load::{CollectJob, LoadJob, wire::Line};
-use model::{Micros, Request};
+use model::{Expected, Micros, Request};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
@@ -34,6 +34,7 @@ async fn requests_are_sent_in_order_with_their_answers_kept() {
     ];
     let printed = work(LoadJob::Requests {
         requests,
+        expected: vec![],
         timeout: Micros::from_secs(5),
     })
     .await;
@@ -52,6 +53,110 @@ async fn requests_are_sent_in_order_with_their_answers_kept() {
             (2, Some(201), third, at)
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_sent_again_until_its_answer_is_as_expected_and_what_it_held_is_used_by_the_next()
+ {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let status = async |State(reads): State<Arc<AtomicUsize>>| {
+        let done = reads.fetch_add(1, Ordering::SeqCst) >= 2;
+        let status = if done { "RESERVED" } else { "REQUESTED" };
+        let headers = [("x-room", "7"), ("x-other", "8")];
+        (headers, Json(json!({"status": status, "room": {"id": 7}})))
+    };
+    let app = Router::new()
+        .route(
+            "/reservations",
+            post(async || (StatusCode::CREATED, [(header::LOCATION, "/reservations/3")])),
+        )
+        .route("/reservations/3", read(status))
+        .route("/rooms/{id}", read(async |Path(id): Path<String>| id))
+        .with_state(reads.clone());
+    let server = Server::start(app);
+    let save = |name: &str, from| model::Save {
+        name: name.into(),
+        from,
+    };
+    let create = Request {
+        method: "POST".into(),
+        save: vec![save("id", model::Source::Location)],
+        ..get(format!("{}/reservations", server.url))
+    };
+    let view = Request {
+        until: Some(Micros::from_secs(20)),
+        save: vec![save("room", model::Source::Path("$.room.id".into()))],
+        ..get(format!("{}/reservations/{{{{id}}}}", server.url))
+    };
+    let reserved = Expected {
+        json: Some(json!({"status": "RESERVED"})),
+        headers: vec![("x-room".into(), "7".into())],
+        ..Expected::default()
+    };
+    let requests = vec![
+        create,
+        view,
+        get(format!("{}/rooms/{{{{room}}}}", server.url)),
+    ];
+    let printed = work(LoadJob::Requests {
+        requests,
+        expected: vec![Expected::default(), reserved],
+        timeout: Micros::from_secs(5),
+    })
+    .await;
+    let seen: Vec<(u32, u64, bool)> = printed
+        .requests()
+        .iter()
+        .map(|r| (r.index, r.seq, r.headers.get("x-room").is_some()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (0, 1, false),
+            (1, 2, true),
+            (1, 3, true),
+            (1, 4, true),
+            (2, 5, false)
+        ]
+    );
+    assert_eq!(printed.requests()[4].body.as_deref(), Some("7"));
+    assert!(
+        printed.requests()[1].headers.get("x-other").is_none(),
+        "nobody asked for it"
+    );
+    let kept: Vec<&Line> = printed
+        .0
+        .iter()
+        .filter(|l| matches!(l, Line::Saved(..)))
+        .collect();
+    let expected = [
+        Line::Saved("id".into(), 3.into()),
+        Line::Saved("room".into(), 7.into()),
+    ];
+    assert_eq!(kept, expected.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_needs_what_was_not_answered_is_not_sent() {
+    let server = Server::start(Router::new());
+    let create = Request {
+        save: vec![model::Save {
+            name: "id".into(),
+            from: model::Source::Location,
+        }],
+        ..get(format!("{}/rooms", server.url))
+    };
+    let printed = work(LoadJob::Requests {
+        requests: vec![create, get(format!("{}/rooms/{{{{id}}}}", server.url))],
+        expected: vec![],
+        timeout: Micros::from_secs(5),
+    })
+    .await;
+    assert_eq!(printed.requests().len(), 1);
+    let Some(Line::Ended { cut_short, .. }) = printed.0.last() else {
+        panic!("no last line")
+    };
+    assert_eq!(cut_short.as_deref(), Some("“get”: {{id}} was not saved"));
 }
 
 /// A list that has 300 entries more at each first page that is read, up to 1203.

@@ -14,6 +14,8 @@ fn open(rate: f64, duration: Micros, in_flight_max: u32, url: String) -> Load {
         timeout: Micros::from_millis(3_000),
         siege: false,
         requests: vec![get(url)],
+        think_time: None,
+        stress: false,
     }
 }
 

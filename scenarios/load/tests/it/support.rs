@@ -60,10 +60,7 @@ pub fn get(url: impl Into<String>) -> Request {
         name: "get".into(),
         method: "GET".into(),
         url: url.into(),
-        headers: vec![],
-        body: None,
-        key: None,
-        keep_body: false,
+        ..Request::default()
     }
 }
 
@@ -80,6 +77,8 @@ pub fn siege(users: u32, repetitions: u32, url: impl Into<String>) -> Load {
         timeout: Micros::from_secs(30),
         siege: true,
         requests: vec![get(url)],
+        think_time: None,
+        stress: false,
     }
 }
 

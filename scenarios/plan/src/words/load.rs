@@ -57,6 +57,11 @@ pub static LOAD: Type = Type {
             Form::Duration,
             "The limit of one request. Default: 30s, siege's.",
         ),
+        may(
+            "thinkTime",
+            Form::Duration,
+            "Of a closed load: each user waits so long after each answer. Default: 0s.",
+        ),
         must(
             "requests",
             Form::List(&REQUEST),
@@ -76,7 +81,7 @@ pub static STAGE: Type = Type {
 
 pub static REQUEST: Type = Type {
     name: "request",
-    about: "An HTTP request. {{seq}} in url, body and key becomes a number that no other request of the step has.",
+    about: "An HTTP request. {{seq}} in url, body and key becomes a number that no other request of the step has, {{name}} in url, headers, body and expect what was saved as name.",
     fields: &[
         may(
             "name",
@@ -109,6 +114,21 @@ pub static REQUEST: Type = Type {
             Form::Object(&EXPECT),
             "In a step with requests: what the answer must be.",
         ),
+        may(
+            "until",
+            Form::Duration,
+            "In a step with requests: asked again for so long, until the answer is as expected; the last answer is judged. Default: asked once.",
+        ),
+        may(
+            "save",
+            Form::TextMap,
+            "Parts of a good answer by name, for what comes later: location (the id at the end of the Location header) or a JSONPath such as $.id. In a closed load each user keeps its own.",
+        ),
+        may(
+            "weight",
+            Form::Whole,
+            "In a load: so often, one after the other, in each round. Default: 1.",
+        ),
     ],
 };
 
@@ -127,6 +147,17 @@ pub static EXPECT: Type = Type {
             "json",
             Form::Json,
             "What the body contains: maps by their members, lists item by item, the rest exactly.",
+        ),
+        may("body", Form::Text, "The whole body, as text."),
+        may(
+            "contains",
+            Form::Texts,
+            "Text that the body contains, or several.",
+        ),
+        may(
+            "headers",
+            Form::TextMap,
+            "Headers with their values, e.g. access-control-allow-origin: \"*\".",
         ),
         may(
             "location",

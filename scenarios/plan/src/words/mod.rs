@@ -2,11 +2,13 @@
 //!
 //! - `scenario`: the file, its spec, params, patches and arms
 //! - `load`: requests, what is expected of them, and loads of them
+//! - `look`: what can be looked at and changed in the cluster
 //! - `step`: what can happen
 //! - `check`: what can be asked
 //! - `recorded`: what was documented elsewhere
 mod check;
 mod load;
+mod look;
 mod recorded;
 mod scenario;
 mod step;
@@ -44,6 +46,8 @@ pub enum Form {
     /// A whole number from 0.
     Whole,
     Number,
+    /// true or false.
+    Bool,
     OneOf(&'static [&'static str]),
     /// One of these words or a list of them.
     SomeOf(&'static [&'static str]),

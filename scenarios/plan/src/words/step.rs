@@ -1,9 +1,10 @@
 //! What can happen: the steps of a method.
+use super::look::{APPLY, AWAIT, DELETE, EXEC, LOGS};
 use super::{Form, LOAD, PATCH, REQUEST, Type, may, must};
 
 pub static STEP: Type = Type {
     name: "step",
-    about: "One thing that happens: exactly one of load, fault, undo, requests and collect.",
+    about: "One thing that happens: exactly one of load, fault, undo, requests, exec, logs, await, apply, delete and collect.",
     fields: &[
         must(
             "name",
@@ -33,7 +34,7 @@ pub static STEP: Type = Type {
         may(
             "timeout",
             Form::Duration,
-            "After so long it has failed. Default: fault and undo 3m, requests and collect 1m, a load its duration, one request's timeout and 30s.",
+            "After so long it has failed. Default: fault, undo and delete 3m, all others 1m and the time they may take; a load its duration, one request's timeout and 30s.",
         ),
         may(
             "load",
@@ -54,6 +55,31 @@ pub static STEP: Type = Type {
             "requests",
             Form::List(&REQUEST),
             "Sends each request once, one after the other.",
+        ),
+        may(
+            "exec",
+            Form::Object(&EXEC),
+            "Runs a command in a container; what it comes to is checked.",
+        ),
+        may(
+            "logs",
+            Form::Object(&LOGS),
+            "Waits for a text in a log; whether it came is checked.",
+        ),
+        may(
+            "await",
+            Form::Object(&AWAIT),
+            "Waits until objects are as wanted; whether they were is checked.",
+        ),
+        may(
+            "apply",
+            Form::Object(&APPLY),
+            "Applies objects; done when they are accepted.",
+        ),
+        may(
+            "delete",
+            Form::Object(&DELETE),
+            "Deletes an object; done when it is gone.",
         ),
         may(
             "collect",

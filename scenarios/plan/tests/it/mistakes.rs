@@ -144,7 +144,7 @@ spec:
             "a.yaml:12:32: spec.load.requests[0].key: every request would write \"same\"; put {{seq}} into it, and into the body",
             "a.yaml:12:44: spec.load.requests[0].body: no such placeholder: {{sec}}; there is {{seq}}, a number that no other request has",
             "a.yaml:12:66: spec.load.requests[1].url: \"https://b/\" is no URL of a service; write http://service:port/path",
-            "a.yaml:14:7: spec.method[0]: this step does nothing; write one of load, fault, undo, requests, collect",
+            "a.yaml:14:7: spec.method[0]: this step does nothing; write one of load, fault, undo, requests, exec, logs, await, apply, delete, collect",
             "a.yaml:15:7: spec.method[1]: this step does two things: undo and requests; make two steps of it",
             "a.yaml:16:37: spec.method[2].after: after means nothing beside at: it counts from the first request of a load; leave it out",
             "a.yaml:16:50: spec.method[2].fault: a rollout needs deployment; the name of the Deployment",
@@ -193,7 +193,7 @@ fn what_is_not_yaml_and_what_is_written_twice_is_told_with_the_rest_of_the_file(
         told(&text),
         [
             "a.yaml:9:3: \"seed\" is written twice; first in line 8; keep one of them",
-            "a.yaml:10:12: spec.method[0]: this step does nothing; write one of load, fault, undo, requests, collect",
+            "a.yaml:10:12: spec.method[0]: this step does nothing; write one of load, fault, undo, requests, exec, logs, await, apply, delete, collect",
             "a.yaml:10:23: spec.method[0].nmae: no such field in a step; did you mean name?",
         ]
     );
@@ -244,6 +244,80 @@ fn names_must_do_for_kubernetes_and_a_rollout_has_no_undo() {
             "a.yaml:9:15: spec.method[0].name: \"Roll It\" is no name for a step; write small letters, digits and hyphens, at most 50, as auth-down",
             "a.yaml:10:27: spec.method[1].undo: a rollout leaves nothing to undo; leave this step out, or roll out another manifest",
             "a.yaml:12:18: spec.arms.with probes: \"with probes\" is no name for an arm; write small letters, digits and hyphens, at most 50, as auth-down",
+        ]
+    );
+}
+
+#[test]
+fn what_is_saved_has_a_name_and_a_path_and_what_is_used_was_saved() {
+    let text = format!(
+        "{HEAD}  method:
+    - name: create
+      requests:
+        - {{ url: \"http://a:8080/rooms\", save: {{ room: location, seq: $.id, price: price, host: '{{.host}}' }} }}
+        - {{ url: \"http://a:8080/rooms/{{{{rom}}}}\", until: 3s }}
+        - {{ url: \"http://a:8080/rooms/{{{{room}}}}\", weight: 2, expect: {{ json: {{ price: \"{{{{pricee}}}}\" }} }} }}
+    - name: more
+      load: {{ rate: 2/s, duration: 3s, thinkTime: 1s, requests: [{{ url: \"http://a:8080/\", save: {{ id: location }}, until: 2s }}] }}
+"
+    );
+    assert_eq!(
+        told(&text),
+        [
+            "a.yaml:11:70: spec.method[0].requests[0].save.seq: \"seq\" is no name for something saved; write letters and digits, as roomId",
+            "a.yaml:11:83: spec.method[0].requests[0].save.price: \"price\" is no path; write a JSONPath, as $.id or $.status.conditions[?@.type=='Ready'].status",
+            "a.yaml:12:11: spec.method[0].requests[1]: a request with until needs expect; what the answer must be",
+            "a.yaml:12:18: spec.method[0].requests[1].url: no such placeholder: {{rom}}; did you mean {{room}}?",
+            "a.yaml:13:58: spec.method[0].requests[2].weight: weight means nothing in requests that are sent once: write it in a load; leave it out",
+            "a.yaml:13:86: spec.method[0].requests[2].expect.json.price: no such placeholder: {{pricee}}; did you mean {{price}}?",
+            "a.yaml:15:51: spec.method[1].load.thinkTime: thinkTime means nothing in an open load: write model: closed, or rate; leave it out",
+            "a.yaml:15:97: spec.method[1].load.requests[0].save: in an open load no request waits for the answer of another; write users in place of rate, or leave it out",
+            "a.yaml:15:122: spec.method[1].load.requests[0].until: until means nothing in a load: judge it with objectives; leave it out",
+        ]
+    );
+}
+
+#[test]
+fn what_is_looked_at_and_changed_in_the_cluster_is_said_in_full() {
+    let text = format!(
+        "{HEAD}  method:
+    - {{ name: a, exec: {{ workload: a, pod: a-1, command: [] }} }}
+    - {{ name: b, exec: {{ workload: rooom, command: date, until: 3s }} }}
+    - {{ name: c, exec: {{ command: date, pod: x, expect: {{ stdout: 10 }} }} }}
+    - {{ name: d, logs: {{ workload: room, contains: x, timeout: 3 }} }}
+    - {{ name: e, await: {{ kind: Depoyment, name: a, is: b }} }}
+    - {{ name: f, await: {{ kind: Pod, name: a, workload: b, path: status.phase, is: b }} }}
+    - {{ name: g, await: {{ kind: Service, workload: room, condition: Ready, path: $.a }} }}
+    - {{ name: h, await: {{ kind: Pod, name: a, path: $.a, is: b, exists: yes }} }}
+    - {{ name: i, await: {{ kind: Pod, name: a, exists: 1 }} }}
+    - {{ name: j, apply: {{ }} }}
+    - {{ name: k, apply: {{ patches: [{{ kind: Deployment, name: rom, env: {{ A: b }} }}] }} }}
+    - {{ name: l, delete: {{ kind: Service, name: rom }} }}
+"
+    )
+    .replace("m/a.yaml", "m/room.yaml");
+    let room = service("room");
+    let problems = validate("a.yaml", &text, &files(&[("m/room.yaml", &room)])).unwrap_err();
+    let told: Vec<String> = problems.0.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "a.yaml:9:24: spec.method[0].exec: no command; write the program and its arguments",
+            "a.yaml:9:44: spec.method[0].exec.pod: pod means nothing beside workload; leave it out",
+            "a.yaml:10:24: spec.method[1].exec: an exec with until needs expect; what it must come to",
+            "a.yaml:10:36: spec.method[1].exec.workload: no such deployment: \"rooom\"; did you mean room? shop has room",
+            "a.yaml:11:67: spec.method[2].exec.expect.stdout: 10 is no text; write \"10\"",
+            "a.yaml:12:64: spec.method[3].logs.timeout: \"3\" has no unit; write 30s, 5m or 1h",
+            "a.yaml:13:25: spec.method[4].await: an await with is needs path; a JSONPath, e.g. {.status.phase} or $.status.containerStatuses[0].state.waiting.reason",
+            "a.yaml:13:33: spec.method[4].await.kind: no such kind: \"Depoyment\"; did you mean Deployment?; or write apiVersion",
+            "a.yaml:14:57: spec.method[5].await.workload: workload means nothing beside name; leave it out",
+            "a.yaml:15:33: spec.method[6].await.kind: workload chooses pods, and not a Service; write kind: Pod, or name in place of workload",
+            "a.yaml:15:82: spec.method[6].await.path: path means nothing beside condition; leave it out",
+            "a.yaml:16:73: spec.method[7].await.exists: exists means nothing beside is; leave it out",
+            "a.yaml:17:55: spec.method[8].await.exists: 1 is neither true nor false; write true or false, without quotes",
+            "a.yaml:18:25: spec.method[9].apply: an apply without patches needs manifest; the file that is applied, relative to this file",
+            "a.yaml:19:37: spec.method[10].apply.patches[0]: no such object in the manifests: Deployment/rom; did you mean Deployment/room?",
+            "a.yaml:20:49: spec.method[11].delete.name: no such service: \"rom\"; did you mean room? shop has room",
         ]
     );
 }

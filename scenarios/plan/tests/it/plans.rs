@@ -282,3 +282,69 @@ fn at_counts_from_the_first_request_of_the_only_load() {
         Action::Undo { .. }
     ));
 }
+
+#[test]
+fn what_is_looked_at_becomes_a_check_with_the_name_of_its_step() {
+    let looks = "
+    - name: env
+      exec: { workload: mail, command: printenv A, expect: { stdout: '1' }, until: 5s }
+    - { name: log, logs: { selector: { app: mail }, contains: [sent, twice] } }
+    - name: scaled
+      await: { kind: HorizontalPodAutoscaler, name: mail, condition: ScalingActive, is: 'False', timeout: 20s }
+    - { name: more, apply: { patches: [{ kind: ConfigMap, name: config, merge: { data: { B: c } } }] } }
+    - { name: gone, delete: { kind: ConfigMap, name: config } }
+  objectives:
+";
+    let text = SCENARIO.replace("\n  objectives:\n", looks);
+    let plan = plans(&text, Profile::Quick, None, &Overrides::new());
+    let plan = plan.unwrap_or_else(|p| panic!("{p}")).remove(0);
+    let checks: Vec<String> = plan
+        .checks
+        .iter()
+        .filter(|c| {
+            !matches!(
+                c.kind,
+                CheckKind::Metric { .. } | CheckKind::NoLostAckedWrites { .. }
+            )
+        })
+        .map(|c| c.name.clone())
+        .collect();
+    assert_eq!(checks, ["ask", "env", "log", "scaled"]);
+    let Action::Exec { command, .. } = &plan.step("env").unwrap().action else {
+        panic!("no exec")
+    };
+    assert_eq!(command, &["sh", "-c", "printenv A"]);
+    let Action::Await { wanted, within } = &plan.step("scaled").unwrap().action else {
+        panic!("no await")
+    };
+    assert_eq!(
+        (
+            wanted.api_version.as_str(),
+            wanted.written().as_str(),
+            *within
+        ),
+        (
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler/mail: ScalingActive is False",
+            Micros::from_secs(20)
+        )
+    );
+    let Action::Apply { manifest } = &plan.step("more").unwrap().action else {
+        panic!("no apply")
+    };
+    assert_eq!(manifest.objects.len(), 1);
+    assert_eq!(
+        manifest.objects[0]["data"],
+        json!({"DELAY": "2s", "B": "c"})
+    );
+    let told = plan::explain(&plan);
+    for line in [
+        "run \"sh\" \"-c\" \"printenv A\" in the first of the pods of mail, again for 5s until it is as expected",
+        "wait for \"sent\" and \"twice\" in the log of any of the pods with app=mail, at most 1m",
+        "wait until HorizontalPodAutoscaler/mail: ScalingActive is False, at most 20s",
+        "delete ConfigMap/config and wait until it is gone",
+        "env: the command of \"env\" comes to \"1\"",
+    ] {
+        assert!(told.contains(line), "{line} is not in {told}");
+    }
+}

@@ -3,4 +3,5 @@
 mod beginnings;
 mod endings;
 mod faults;
+mod looks;
 mod world;

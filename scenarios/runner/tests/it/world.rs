@@ -194,7 +194,7 @@ pub fn with_pod_spec(plan: &mut Plan, name: &str, field: &str, value: Value) {
     manifest.objects[0]["spec"]["template"]["spec"][field] = value;
 }
 
-fn step(name: &str, start: Start, action: Action) -> Step {
+pub fn step(name: &str, start: Start, action: Action) -> Step {
     Step {
         name: name.into(),
         start,
@@ -229,6 +229,8 @@ pub fn load(name: &str, start: Start) -> Step {
         timeout: Micros::from_secs(1),
         siege: false,
         requests: vec![request()],
+        think_time: None,
+        stress: false,
     };
     step(name, start, Action::Load { load })
 }
@@ -243,10 +245,7 @@ fn request() -> Request {
         name: "rooms".into(),
         method: "GET".into(),
         url: "http://room:8080/rooms".into(),
-        headers: vec![],
-        body: None,
-        key: None,
-        keep_body: false,
+        ..Request::default()
     }
 }
 
@@ -299,6 +298,7 @@ pub fn worker(requests: u32) -> Script {
             error: None,
             key: None,
             location: None,
+            headers: Default::default(),
             body: None,
         })
     };

@@ -12,10 +12,7 @@ pub fn request(name: &str, method: &str, url: &str) -> Request {
         name: name.into(),
         method: method.into(),
         url: url.into(),
-        headers: vec![],
-        body: None,
-        key: None,
-        keep_body: false,
+        ..Request::default()
     }
 }
 
@@ -45,6 +42,8 @@ pub fn reads() -> Load {
         timeout: ms(30_000),
         siege: true,
         requests: vec![request("reviews", "GET", "http://review:8080/reviews")],
+        think_time: None,
+        stress: false,
     }
 }
 

@@ -177,9 +177,6 @@ pub fn answer(step: &str, sent: u64, done: u64) -> RequestFact {
         done: ms(done),
         status: Some(200),
         bytes: 0,
-        error: None,
-        key: None,
-        location: None,
-        body: None,
+        ..RequestFact::default()
     }
 }
