@@ -117,8 +117,8 @@ impl Template {
     pub(crate) fn with(&self, saved: &Saved) -> Result<Template, String> {
         let request = saved.fill_request(&self.request);
         let headers = request.headers.iter().map(|(_, value)| value);
-        let texts = headers.chain(&request.body).chain([&request.url]);
-        match texts.filter_map(|text| saved::unfilled(text)).next() {
+        let mut texts = headers.chain(&request.body).chain([&request.url]);
+        match texts.find_map(|text| saved::unfilled(text)) {
             Some(name) => Err(format!("{{{{{name}}}}} was not saved")),
             None => Template::parse(&request),
         }

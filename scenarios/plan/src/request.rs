@@ -237,11 +237,8 @@ pub fn placeholders(node: &Node, saved: &[&str], log: &Log) {
             .for_each(|e| placeholders(&e.node, saved, log)),
         Kind::Scalar(s) => {
             let words = s.text.split("{{").skip(1);
-            let words = words.map(|rest| rest.split("}}").next().unwrap_or(rest));
-            let unknown = words
-                .filter(|word| *word != "seq" && !saved.contains(word))
-                .next();
-            if let Some(word) = unknown {
+            let mut words = words.map(|rest| rest.split("}}").next().unwrap_or(rest));
+            if let Some(word) = words.find(|word| *word != "seq" && !saved.contains(word)) {
                 let message = format!("no such placeholder: {{{{{word}}}}}");
                 log.bad(node, message, known(word, saved));
             }
