@@ -31,6 +31,15 @@ pub enum Command {
     },
     /// Print the JSON Schema of scenario files
     Schema,
+    /// Say which documented experiment is replayed by what and what that said last, and write it down
+    Coverage {
+        /// Where runs are kept
+        #[arg(long, default_value = "runs")]
+        runs: PathBuf,
+        /// The file; a verdict in it stays where no newer run is found
+        #[arg(long, default_value = "scenarios/COVERAGE.md")]
+        file: PathBuf,
+    },
     /// Judge a recorded run again and write its reports anew
     Report {
         /// The run's folder

@@ -1,5 +1,6 @@
 //! brownout — the command line.
 mod args;
+mod coverage;
 mod files;
 mod kafka;
 mod place;
@@ -73,6 +74,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             files::say(&format!("{:#}\n", plan::schema()));
             Ok(ExitCode::Pass)
         }
+        Command::Coverage { runs, file } => coverage::write(&runs, &file),
         Command::Report { run, junit } => runs::report_again(&run, junit.as_deref()),
         Command::Recover { runs } => runs::recover(&runs).await,
         Command::Cluster { dir } => place::keep_cluster(&dir).await,

@@ -8,7 +8,9 @@
 mod catalog;
 mod change;
 mod check;
+pub mod coverage;
 mod documented;
+mod experiments;
 mod explain;
 mod fault;
 mod heads;
@@ -32,6 +34,7 @@ mod tree;
 mod words;
 
 pub use catalog::{Catalog, Unknown, catalog};
+pub use experiments::{Checkpoint, Experiment, experiments};
 pub use explain::explain;
 pub use params::Overrides;
 pub use problem::{Place, Problem, Problems};

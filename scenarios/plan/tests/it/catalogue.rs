@@ -51,17 +51,6 @@ fn a_mutant_is_another_plan_that_is_asked_the_same() {
 
 #[test]
 fn the_documented_experiments_are_found_by_their_ids_and_only_the_arm_that_replays_them() {
-    let names = catalog().list().iter().map(|s| s.name());
-    let of_mybnb: Vec<&str> = names.filter(|name| name.starts_with("mybnb/")).collect();
-    assert_eq!(
-        of_mybnb,
-        [
-            "mybnb/preflight",
-            "mybnb/async-alarm-down",
-            "mybnb/sync-auth-down",
-            "mybnb/zero-downtime"
-        ]
-    );
     let found = |asked: &str| -> Vec<(String, Vec<String>)> {
         let found = catalog()
             .find(asked)
@@ -95,8 +84,12 @@ fn the_documented_experiments_are_found_by_their_ids_and_only_the_arm_that_repla
         found("mybnb/zero-downtime"),
         one("mybnb/zero-downtime", &["without-probes", "with-probes"])
     );
-    assert_eq!((found("mybnb").len(), found("mybnb/").len()), (4, 4));
-    assert_eq!(found("").len(), catalog().list().len());
+    let all: Vec<&str> = catalog().list().iter().map(|s| s.name()).collect();
+    let of_mybnb = all.iter().filter(|name| name.starts_with("mybnb/"));
+    assert_eq!(found("mybnb").len(), of_mybnb.count());
+    assert_eq!(found("mybnb/"), found("mybnb"));
+    assert_eq!(found("mybnb")[0].0, "mybnb/preflight");
+    assert_eq!(found("").len(), all.len());
 }
 
 #[test]
@@ -108,7 +101,7 @@ fn a_scenario_that_is_not_there_is_met_with_the_one_that_was_meant() {
     );
     let unknown = catalog().find("everything").unwrap_err();
     assert!(
-        unknown.to_string().contains(", mybnb/async-alarm-down, "),
+        unknown.to_string().contains(" mybnb/async-alarm-down, "),
         "{unknown}"
     );
 }
