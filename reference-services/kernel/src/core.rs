@@ -13,11 +13,14 @@ use crate::correlation::Correlation;
 use crate::edge::Edge;
 use crate::effect::{Effect, News, Refusal, Reply};
 use crate::event::Event;
-use crate::service::{Listener, Operation, Resource, Service};
+use crate::service::{Adapter, Listener, Operation, Resource, Service};
 use crate::shape::{Fields, Misshapen};
 use crate::store::{Row, Store, StoreError};
 use connections::NoneFree;
 use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::sync::Notify;
 use write::Opening;
 
@@ -31,6 +34,7 @@ pub(crate) struct Core {
     pub operations: Vec<Operation>,
     pub listener: Option<Listener>,
     pub is_patient: bool,
+    pub ports: BTreeMap<&'static str, Arc<Adapter>>,
     pub store: Store,
     pub edge: Edge,
     pub connections: Connections,
@@ -53,6 +57,11 @@ pub(crate) enum Rejected {
     Store(#[from] StoreError),
     #[error("others change it at the same time")]
     Contended,
+    #[error("{port}: cannot deliver: {source}")]
+    Undelivered {
+        port: &'static str,
+        source: std::io::Error,
+    },
     #[error("refused: {}", .0.message)]
     Refused(Refusal),
     #[error("it was handled before")]
@@ -86,6 +95,7 @@ impl Core {
             operations,
             listener,
             is_patient,
+            ports,
             ..
         } = service;
         Core {
@@ -94,6 +104,7 @@ impl Core {
             operations,
             listener,
             is_patient,
+            ports,
             store,
             edge,
             connections,
@@ -101,8 +112,35 @@ impl Core {
         }
     }
 
-    /// Creates a row if everything that has to happen for it succeeds. A failed attempt has used up an id.
+    /// Creates a row if everything that has to happen for it succeeds. A failed attempt has used up an id. Where there is one row for
+    /// each value of a field and there is one already, that is changed.
     pub async fn create(
+        &self,
+        resource: &Resource,
+        body: &[u8],
+        correlation: &Correlation,
+    ) -> Result<Row, Rejected> {
+        let given = resource.table.shape.read(body)?;
+        let Some(value) = resource.one_per.and_then(|field| given.get_key_value(field)) else {
+            return self.create_new(resource, body, correlation).await;
+        };
+        for _ in 0..TRIES_MAX {
+            let done = match self.last_with(resource, value).await? {
+                Some(row) => {
+                    self.update(resource, row.id, body, Extent::Part, correlation)
+                        .await
+                }
+                None => self.create_new(resource, body, correlation).await,
+            };
+            match done {
+                Err(Rejected::Contended | Rejected::NotFound) => {}
+                done => return done,
+            }
+        }
+        Err(Rejected::Contended)
+    }
+
+    async fn create_new(
         &self,
         resource: &Resource,
         body: &[u8],
@@ -114,7 +152,7 @@ impl Core {
             fields,
         };
         let effects = (resource.on_create)(row.id, &row.fields);
-        let opening = Opening::Insert(&resource.table, &row);
+        let opening = Opening::Insert(&resource.table, &row, resource.one_per);
         self.perform(opening, effects, correlation).await?;
         Ok(row)
     }
@@ -131,9 +169,10 @@ impl Core {
         let given = resource.table.shape.read(body)?;
         for _ in 0..TRIES_MAX {
             let old = self.stored(resource, id).await?;
+            let is = merged(&old.fields, &given, extent);
             let new = Row {
                 id,
-                fields: (resource.check)(&merged(&old.fields, &given, extent))?,
+                fields: (resource.revise)(&old.fields, &is)?,
             };
             let effects = (resource.on_update)(id, &old.fields, &new.fields);
             let opening = Opening::Update(&resource.table, &old, &new);
@@ -146,7 +185,7 @@ impl Core {
         Err(Rejected::Contended)
     }
 
-    /// Deletes a row.
+    /// Deletes a row, or changes it to what is left of a deleted one.
     pub async fn delete(
         &self,
         resource: &Resource,
@@ -155,8 +194,18 @@ impl Core {
     ) -> Result<(), Rejected> {
         for _ in 0..TRIES_MAX {
             let old = self.stored(resource, id).await?;
-            let effects = (resource.on_delete)(id, &old.fields);
-            let opening = Opening::Delete(&resource.table, &old);
+            let left = resource.remains.as_ref().map(|remains| remains(&old.fields));
+            let left = left.transpose()?.map(|fields| Row { id, fields });
+            let (effects, opening) = match &left {
+                Some(new) => (
+                    (resource.on_update)(id, &old.fields, &new.fields),
+                    Opening::Update(&resource.table, &old, new),
+                ),
+                None => (
+                    (resource.on_delete)(id, &old.fields),
+                    Opening::Delete(&resource.table, &old),
+                ),
+            };
             match self.perform(opening, effects, correlation).await {
                 Err(Rejected::Contended) => {}
                 done => return done.map(drop),
@@ -240,6 +289,17 @@ impl Core {
     async fn stored(&self, resource: &Resource, id: i64) -> Result<Row, Rejected> {
         let found = self.store.get(&resource.table, id).await?;
         found.ok_or(Rejected::NotFound)
+    }
+
+    /// The newest row with this value in this field.
+    async fn last_with(
+        &self,
+        resource: &Resource,
+        (field, value): (&String, &Value),
+    ) -> Result<Option<Row>, Rejected> {
+        let mut transaction = self.store.begin().await?;
+        let found = transaction.find(&resource.table, field, value).await?;
+        Ok(found.into_iter().next_back())
     }
 
     fn event(&self, news: &News, correlation: &Correlation) -> Event {

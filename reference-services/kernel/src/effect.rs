@@ -72,6 +72,14 @@ pub enum Effect {
     /// Tell this if what comes after it fails or is refused, even if the process dies in the middle of it; it is noted before the
     /// next call is made. Whoever may have been called undoes on this event what was done, if anything was.
     Undo(News),
+    /// Hand something to the adapter of one of the service's ports, as the last thing before the transaction is committed. If the
+    /// adapter fails, nothing is written. Handed out at least once: a transaction that fails after it is tried again.
+    Deliver {
+        /// The port's name.
+        port: &'static str,
+        /// What is handed out.
+        what: Value,
+    },
     /// Answer with an error and write nothing. An event that is refused is tried again, then left aside.
     Refuse(Refusal),
     /// The answer of an operation. The last one counts; without one it is 200 without a body.
@@ -233,6 +241,14 @@ impl Effect {
     /// Take this long, by chance anything between the two: `Thread.sleep((long) (400 + Math.random() * 220))` **\[S\]**.
     pub fn wait(least: Duration, most: Duration) -> Effect {
         Effect::Wait { least, most }
+    }
+
+    /// Hand something to the adapter of a port.
+    pub fn deliver(port: &'static str, what: &impl Serialize) -> Effect {
+        Effect::Deliver {
+            port,
+            what: Value::Object(fields_of(what)),
+        }
     }
 
     /// Answer with an error.

@@ -410,6 +410,14 @@ fn rejected(why: &Rejected, path: &str) -> Response {
             path,
         ),
         Rejected::CallFailed(_) => error(StatusCode::INTERNAL_SERVER_ERROR, hal::ROLLED_BACK, path),
+        Rejected::Undelivered { .. } => {
+            tracing::error!("{why}");
+            error(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "No message available",
+                path,
+            )
+        }
         Rejected::Store(_) => {
             tracing::error!("{why}");
             error(

@@ -10,10 +10,12 @@ use crate::store::Table;
 use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fmt;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::{fmt, io};
 
 /// A service, as data: nothing runs until it is given to [`crate::serve::start`].
-#[derive(Debug)]
 pub struct Service {
     pub(crate) name: &'static str,
     pub(crate) topic: &'static str,
@@ -22,6 +24,7 @@ pub struct Service {
     pub(crate) callees: Vec<&'static str>,
     pub(crate) fallbacks: Vec<(&'static str, Fallback)>,
     pub(crate) listener: Option<Listener>,
+    pub(crate) ports: BTreeMap<&'static str, Arc<Adapter>>,
     pub(crate) routes: Vec<(&'static str, &'static str)>,
     pub(crate) pages: Vec<(&'static str, &'static str)>,
     pub(crate) otherwise: Option<&'static str>,
@@ -33,7 +36,10 @@ pub struct Service {
 pub struct Collection<T> {
     relation: Relation,
     is_internal: bool,
+    one_per: Option<&'static str>,
     completing: fn(T) -> T,
+    revising: Box<Revising<T>>,
+    remains: Option<fn(T) -> T>,
     on_create: Box<Hook<T>>,
     on_update: Box<ChangeHook<T>>,
     on_delete: fn(i64, &T) -> Vec<Effect>,
@@ -43,8 +49,11 @@ pub struct Collection<T> {
 pub(crate) struct Resource {
     pub relation: Relation,
     pub is_internal: bool,
+    pub one_per: Option<&'static str>,
     pub table: Table,
     pub complete: Box<Complete>,
+    pub revise: Box<Revise>,
+    pub remains: Option<Box<Complete>>,
     pub check: fn(&Fields) -> Result<Fields, serde_json::Error>,
     pub on_create: Box<Hook<Fields>>,
     pub on_update: Box<ChangeHook<Fields>>,
@@ -61,8 +70,13 @@ pub(crate) struct Operation {
 type Answering = dyn Fn(&Asked) -> Vec<Effect> + Send + Sync;
 type Hook<T> = dyn Fn(i64, &T) -> Vec<Effect> + Send + Sync;
 type ChangeHook<T> = dyn Fn(i64, &T, &T) -> Vec<Effect> + Send + Sync;
+type Revising<T> = dyn Fn(&T, T) -> T + Send + Sync;
+type Revise = dyn Fn(&Fields, &Fields) -> Result<Fields, serde_json::Error> + Send + Sync;
 type Complete = dyn Fn(&Fields) -> Result<Fields, serde_json::Error> + Send + Sync;
 type Decide = dyn Fn(&Event) -> Result<Vec<Effect>, serde_json::Error> + Send + Sync;
+
+/// Takes what a service hands out through one of its ports.
+pub(crate) type Adapter = dyn Fn(&Value) -> io::Result<()> + Send + Sync;
 
 /// What a service does on an event.
 pub(crate) struct Listener(pub Box<Decide>);
@@ -78,6 +92,7 @@ impl Service {
             callees: vec![],
             fallbacks: vec![],
             listener: None,
+            ports: BTreeMap::new(),
             routes: vec![],
             pages: vec![],
             otherwise: None,
@@ -145,6 +160,17 @@ impl Service {
         self
     }
 
+    /// Opens a port to the world beside HTTP and events: what [`Effect::Deliver`] hands out goes to this adapter, which may block. The
+    /// domain names the port; which adapter it is, the environment chooses.
+    pub fn port(
+        mut self,
+        name: &'static str,
+        adapter: impl Fn(&Value) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Service {
+        self.ports.insert(name, Arc::new(adapter));
+        self
+    }
+
     /// Passes every request below `prefix` on to another service.
     pub fn route(mut self, prefix: &'static str, to: &'static str) -> Service {
         self.routes.push((prefix, to));
@@ -177,7 +203,10 @@ impl<T> Collection<T> {
         Collection {
             relation: Relation { many, one },
             is_internal: false,
+            one_per: None,
             completing: |row| row,
+            revising: Box::new(|_, is| is),
+            remains: None,
             on_create: Box::new(|_, _| vec![]),
             on_update: Box::new(|_, _, _| vec![]),
             on_delete: |_, _| vec![],
@@ -193,6 +222,28 @@ impl<T> Collection<T> {
     /// What is filled in before a new row is stored, whatever the request said.
     pub fn completing(mut self, complete: fn(T) -> T) -> Collection<T> {
         self.completing = complete;
+        self
+    }
+
+    /// What a changed row becomes before it is stored: given what it was, and what the request made of it.
+    pub fn revising(
+        mut self,
+        revise: impl Fn(&T, T) -> T + Send + Sync + 'static,
+    ) -> Collection<T> {
+        self.revising = Box::new(revise);
+        self
+    }
+
+    /// Keeps deleted rows, as this: a deletion is then a change, with the effects of one.
+    pub fn remains(mut self, deleted: fn(T) -> T) -> Collection<T> {
+        self.remains = Some(deleted);
+        self
+    }
+
+    /// Has one row for each value of this field: a request that would create another changes the one there is. Rows that events store
+    /// are the domain's business.
+    pub fn one_per(mut self, field: &'static str) -> Collection<T> {
+        self.one_per = Some(field);
         self
     }
 
@@ -226,7 +277,10 @@ impl<T: Serialize + DeserializeOwned + Default + 'static> Collection<T> {
         let Collection {
             relation,
             is_internal,
+            one_per,
             completing,
+            revising,
+            remains,
             on_create,
             on_update,
             on_delete,
@@ -234,11 +288,18 @@ impl<T: Serialize + DeserializeOwned + Default + 'static> Collection<T> {
         Resource {
             relation,
             is_internal,
+            one_per,
             table: Table {
                 name: relation.many,
                 shape: Shape::of::<T>(),
             },
             complete: Box::new(move |fields| Ok(fields_of(&completing(typed(fields)?)))),
+            revise: Box::new(move |was, is| {
+                Ok(fields_of(&revising(&stored(was), typed::<T>(is)?)))
+            }),
+            remains: remains.map(|remains| -> Box<Complete> {
+                Box::new(move |was| Ok(fields_of(&remains(typed(was)?))))
+            }),
             check: |fields| Ok(fields_of(&typed::<T>(fields)?)),
             on_create: Box::new(move |id, row| on_create(id, &stored(row))),
             on_update: Box::new(move |id, old, new| on_update(id, &stored(old), &stored(new))),
@@ -249,6 +310,12 @@ impl<T: Serialize + DeserializeOwned + Default + 'static> Collection<T> {
 
 fn stored<T: DeserializeOwned>(fields: &Fields) -> T {
     typed(fields).expect("what is stored was written from this type")
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {:?}", self.name, self.resources)
+    }
 }
 
 impl fmt::Debug for Resource {

@@ -45,13 +45,18 @@ pub enum Misshapen {
 }
 
 impl Shape {
-    /// The shape of `T`, read off its default value. `T` must be a struct of plain fields; a field that is null by default is a text.
-    pub fn of<T: Serialize + Default>() -> Shape {
+    /// The shape of `T`, read off its default value. `T` must be a struct of plain fields with `#[serde(default)]`; a field that is null
+    /// by default is of the kind that it can be read from.
+    pub fn of<T: Serialize + DeserializeOwned + Default>() -> Shape {
         let fields = fields_of(&T::default());
+        let kind = |name: &str, default: &Value| match default {
+            Value::Null => Kind::of_optional::<T>(name),
+            default => Kind::of(default),
+        };
         Shape {
             fields: fields
-                .into_iter()
-                .map(|(name, value)| (name, Kind::of(&value)))
+                .iter()
+                .map(|(name, default)| (name.clone(), kind(name, default)))
                 .collect(),
         }
     }
@@ -119,6 +124,22 @@ impl Kind {
         }
     }
 
+    /// The kind of a field that may be null: of which kind it takes a value.
+    fn of_optional<T: DeserializeOwned>(name: &str) -> Kind {
+        let samples = [
+            (Value::from(""), Kind::Text),
+            (Value::from(0.5), Kind::Real),
+            (Value::from(0), Kind::Integer),
+            (Value::from(false), Kind::Flag),
+        ];
+        let takes = |sample: &Value| {
+            let fields = Fields::from_iter([(name.to_owned(), sample.clone())]);
+            typed::<T>(&fields).is_ok()
+        };
+        let found = samples.iter().find(|(sample, _)| takes(sample));
+        found.map_or(Kind::Text, |(_, kind)| *kind)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Kind::Text => "text",
@@ -151,9 +172,11 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
     use serde_json::json;
 
-    #[derive(Default, Serialize)]
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(default)]
     struct Room {
         name: String,
         price: i64,
@@ -180,6 +203,25 @@ mod tests {
                 ("rating", Kind::Real),
                 ("open", Kind::Flag)
             ]
+        );
+    }
+
+    #[test]
+    fn a_field_that_may_be_null_has_a_kind_all_the_same() {
+        #[derive(Default, Serialize, Deserialize)]
+        #[serde(default)]
+        struct Guest {
+            name: Option<String>,
+            card: Option<i64>,
+            rating: Option<f64>,
+            vip: Option<bool>,
+        }
+        let shape = Shape::of::<Guest>();
+        let kinds: Vec<_> = shape.fields().map(|(_, kind)| kind).collect();
+        assert_eq!(kinds, [Kind::Text, Kind::Integer, Kind::Real, Kind::Flag]);
+        assert_eq!(
+            shape.read(br#"{"card": "7", "name": null}"#),
+            Ok(fields_of(&json!({"card": 7})))
         );
     }
 

@@ -222,8 +222,8 @@ mod tests {
     use crate::shape::fields_of;
     use serde_json::json;
 
-    #[derive(Default, serde::Serialize)]
-    #[serde(rename_all = "camelCase")]
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
     struct Order {
         guest_name: String,
         price: i64,

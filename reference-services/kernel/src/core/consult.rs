@@ -54,6 +54,7 @@ impl Core {
                 | Effect::Create { .. }
                 | Effect::Change { .. }
                 | Effect::Upsert { .. }
+                | Effect::Deliver { .. }
                 | Effect::Reply(_) => {
                     writes.push(effect);
                     vec![]

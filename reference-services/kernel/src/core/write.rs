@@ -13,7 +13,8 @@ use std::collections::VecDeque;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Opening<'a> {
     Nothing,
-    Insert(&'a Table, &'a Row),
+    /// The row is new, and where a collection has one for each value of a field, there is none with its value.
+    Insert(&'a Table, &'a Row, Option<&'static str>),
     /// The row still is the first, and becomes the second.
     Update(&'a Table, &'a Row, &'a Row),
     Delete(&'a Table, &'a Row),
@@ -38,11 +39,12 @@ impl Core {
                 return Err(Rejected::Contended);
             }
         }
-        let mut reply = None;
+        let (mut reply, mut deliveries) = (None, Vec::new());
         let mut rest = VecDeque::from(effects);
         while let Some(effect) = rest.pop_front() {
             match effect {
                 Effect::Reply(answer) => reply = Some(answer),
+                Effect::Deliver { port, what } => deliveries.push((port, what)),
                 Effect::Create {
                     collection,
                     fields,
@@ -58,6 +60,9 @@ impl Core {
                         .await?
                 }
             }
+        }
+        for (port, what) in deliveries {
+            self.deliver(port, what).await?;
         }
         transaction.commit().await?;
         Ok(reply)
@@ -141,11 +146,20 @@ impl Core {
                 let why = "nothing can be looked at once writing has begun".to_owned();
                 return Err(Rejected::CallFailed(why));
             }
-            Effect::Create { .. } | Effect::Reply(_) => {
+            Effect::Create { .. } | Effect::Deliver { .. } | Effect::Reply(_) => {
                 unreachable!("the caller performs these")
             }
         }
         Ok(())
+    }
+
+    /// Adapters may block, so they work on a thread of their own.
+    async fn deliver(&self, port: &'static str, what: Value) -> Result<(), Rejected> {
+        let adapter = self.ports.get(port).cloned();
+        let adapter = adapter.expect("a service delivers through ports of its own");
+        let delivered = tokio::task::spawn_blocking(move || adapter(&what)).await;
+        let delivered = delivered.unwrap_or_else(|why| Err(std::io::Error::other(why)));
+        delivered.map_err(|source| Rejected::Undelivered { port, source })
     }
 
     async fn change(
@@ -170,7 +184,14 @@ impl Opening<'_> {
     async fn open(self, transaction: &mut Transaction) -> Result<(), Rejected> {
         match self {
             Opening::Nothing => {}
-            Opening::Insert(table, row) => transaction.insert(table, row).await?,
+            Opening::Insert(table, row, one_per) => {
+                if let Some(value) = one_per.and_then(|field| Some((field, row.fields.get(field)?)))
+                    && !transaction.find(table, value.0, value.1).await?.is_empty()
+                {
+                    return Err(Rejected::Contended);
+                }
+                transaction.insert(table, row).await?;
+            }
             Opening::Update(table, old, new) => {
                 still(transaction, table, old).await?;
                 transaction.update(table, new).await?;

@@ -5,5 +5,6 @@ mod drain;
 mod events;
 mod fallback;
 mod patience;
+mod rows;
 mod saga;
 mod world;
