@@ -121,7 +121,10 @@ impl Core {
         correlation: &Correlation,
     ) -> Result<Row, Rejected> {
         let given = resource.table.shape.read(body)?;
-        let Some(value) = resource.one_per.and_then(|field| given.get_key_value(field)) else {
+        let Some(value) = resource
+            .one_per
+            .and_then(|field| given.get_key_value(field))
+        else {
             return self.create_new(resource, body, correlation).await;
         };
         for _ in 0..TRIES_MAX {
@@ -194,7 +197,10 @@ impl Core {
     ) -> Result<(), Rejected> {
         for _ in 0..TRIES_MAX {
             let old = self.stored(resource, id).await?;
-            let left = resource.remains.as_ref().map(|remains| remains(&old.fields));
+            let left = resource
+                .remains
+                .as_ref()
+                .map(|remains| remains(&old.fields));
             let left = left.transpose()?.map(|fields| Row { id, fields });
             let (effects, opening) = match &left {
                 Some(new) => (

@@ -62,7 +62,7 @@ pub enum Command {
     },
     /// Run a reference system, or one of its services, to click and curl
     Serve {
-        /// The system: mybnb, gasstation, airbnb or demand-response
+        /// The system: mybnb, gasstation, healthcenter, airbnb or demand-response
         system: String,
         /// One of its services; all of them with the gateway on 8080 if absent
         service: Option<String>,

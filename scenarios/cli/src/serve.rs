@@ -4,9 +4,10 @@ use model::ExitCode;
 use std::{env, net::SocketAddr, process, time::Duration};
 
 /// The reference systems.
-const SYSTEMS: [System; 4] = [
+const SYSTEMS: [System; 5] = [
     mybnb::SYSTEM,
     gasstation::SYSTEM,
+    healthcenter::SYSTEM,
     airbnb::SYSTEM,
     demand_response::SYSTEM,
 ];

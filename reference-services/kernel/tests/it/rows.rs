@@ -104,18 +104,21 @@ async fn of_many_who_create_the_same_at_once_one_creates_and_the_others_change_i
         let place = json!({"table": 1, "guest": n.to_string()});
         send(Method::POST, book.address, "/places", place)
     });
+    let mut done = 0;
     for (status, headers, _) in join_all(creating).await {
-        let location = headers["location"].to_str().unwrap();
-        assert_eq!(status, StatusCode::CREATED);
-        assert!(location.ends_with("/places/1"), "{location}");
+        // Whoever meets others again and again is told so.
+        if status != StatusCode::CONFLICT {
+            let location = headers["location"].to_str().unwrap();
+            assert_eq!(status, StatusCode::CREATED);
+            assert!(location.ends_with("/places/1"), "{location}");
+            done += 1;
+        }
     }
     let other = json!({"table": 2});
     send(Method::POST, book.address, "/places", other).await;
     assert_eq!(rows(&book, "places", "table").await, json!([1, 2]));
-    assert_eq!(
-        rows(&book, "notes", "text").await.as_array().unwrap().len(),
-        19
-    );
+    let changes = rows(&book, "notes", "text").await;
+    assert_eq!(changes.as_array().unwrap().len(), done - 1);
 }
 
 #[tokio::test]

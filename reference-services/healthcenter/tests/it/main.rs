@@ -1,0 +1,9 @@
+//! healthcenter over real HTTP and a real broker.
+
+mod child;
+mod failures;
+mod manifests;
+mod requests;
+mod saga;
+mod topic;
+mod world;
