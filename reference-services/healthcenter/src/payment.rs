@@ -32,7 +32,7 @@ pub fn service(env: &Env) -> Service {
                 given_back(payment.order_id)
             } else {
                 let approved = Happened::PaymentApproved(payment.told(id)).told();
-                vec![Effect::Wait { least, most }, approved]
+                vec![Effect::wait(least, most), approved]
             }
         });
     Service::new("payment")

@@ -167,7 +167,7 @@ async fn what_cannot_be_delivered_is_not_written_and_what_an_event_delivers_is_t
 async fn work_that_takes_a_while_takes_it_before_anything_is_written() {
     let (least, most) = (Duration::from_millis(50), Duration::from_millis(60));
     let slow = Collection::<Note>::new("notes", "note")
-        .on_create(move |_, _| vec![Effect::Wait { least, most }]);
+        .on_create(move |_, _| vec![Effect::wait(least, most)]);
     let slow = started(Service::new("slow").collection(slow)).await;
     let begin = std::time::Instant::now();
     let one = || send(Method::POST, slow.address, "/notes", json!({"text": "x"}));
