@@ -30,6 +30,36 @@ async fn a_payment_that_succeeds_after_order_gave_up_is_given_back() {
 }
 
 #[tokio::test]
+async fn with_the_circuit_breaker_order_waits_610_ms_and_without_it_as_long_as_payment_takes() {
+    let slow = ("PAYMENT_DELAY", "1500ms");
+    let breaker = [
+        slow,
+        ("FEIGN_HYSTRIX_ENABLED", "true"),
+        (
+            "HYSTRIX_COMMAND_DEFAULT_EXECUTION_ISOLATION_THREAD_TIMEOUTINMILLISECONDS",
+            "610",
+        ),
+    ];
+    for (settings, status) in [
+        (&breaker[..], StatusCode::INTERNAL_SERVER_ERROR),
+        (&[slow][..], StatusCode::CREATED),
+    ] {
+        let world = World::start(settings).await;
+        let body = json!({"orderType": "basic"});
+        assert_eq!(world.post("order", "/orders", body).await.status, status);
+        let kept = if status == StatusCode::CREATED {
+            "Reservation OK"
+        } else {
+            "Pay Canceled"
+        };
+        world
+            .until("paymentHistories", "status", json!([kept]))
+            .await;
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn without_payment_an_order_is_not_cancelled_and_with_it_again_it_is() {
     let mut world = World::start(&[]).await;
     world.book("woo").await;
