@@ -4,12 +4,15 @@
 //! - [`Observer`], [`View`]: what is there, kept current by watches, and waiting for it to be otherwise
 //! - [`look`]: objects, commands in containers and logs, as they are now
 //! - [`worker`]: a program run once as a Job, with its log lines as they come
+mod autoscaler;
 pub mod look;
+mod needs;
 mod objects;
 mod observe;
 mod view;
 pub mod worker;
 
+pub use needs::Lack;
 pub use objects::{About, Cluster, Error, OWNER_LABEL, title};
 pub use observe::Observer;
 pub use view::{Replicas, View};

@@ -1,8 +1,9 @@
 //! Watching a namespace: every change becomes a fact and part of the view.
-use crate::{Cluster, Error, Replicas, View};
+use crate::{Cluster, Error, Replicas, View, autoscaler};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::{
     apps::v1::Deployment,
+    autoscaling::v2::HorizontalPodAutoscaler,
     core::v1::{Event, Pod, Service},
     discovery::v1::EndpointSlice,
 };
@@ -43,7 +44,7 @@ impl Eye {
 }
 
 impl Observer {
-    /// Watches pods, Deployments, Services, endpoints and events of a namespace and sends what changes to `facts`.
+    /// Watches pods, Deployments, autoscalers, Services, endpoints and events of a namespace and sends what changes to `facts`.
     pub fn start(
         cluster: &Cluster,
         namespace: &str,
@@ -94,6 +95,17 @@ impl Observer {
                     }
                     vec![]
                 });
+            },
+        ));
+        watches.spawn(each(
+            cluster,
+            namespace,
+            eye.clone(),
+            |eye, event: Told<HorizontalPodAutoscaler>| {
+                if !event.gone {
+                    let fact = autoscaler::fact(&event.object);
+                    eye.see(|view| view.see_autoscaler(fact).into_iter().collect());
+                }
             },
         ));
         let mut slices = BTreeMap::new();

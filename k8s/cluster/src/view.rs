@@ -13,6 +13,8 @@ pub struct View {
     pub services: BTreeSet<String>,
     /// Ready endpoints by the name of their Service.
     pub endpoints: BTreeMap<String, u32>,
+    /// Autoscalers by name, as they were told last.
+    pub autoscalers: BTreeMap<String, Fact>,
     /// The latest warnings of the cluster, newest last; at most [`WARNINGS_MAX`].
     pub warnings: VecDeque<String>,
 }
@@ -90,6 +92,15 @@ impl View {
             service: service.into(),
             ready,
         })
+    }
+
+    /// Takes up an autoscaler; says what to write down, nothing when nothing changed.
+    pub(crate) fn see_autoscaler(&mut self, fact: Fact) -> Option<Fact> {
+        let Fact::Autoscaler { name, .. } = &fact else {
+            return None;
+        };
+        let before = self.autoscalers.insert(name.clone(), fact.clone());
+        (before.as_ref() != Some(&fact)).then_some(fact)
     }
 
     /// Takes up what the cluster warns of. The same warning again only becomes the newest.

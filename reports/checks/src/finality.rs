@@ -1,5 +1,5 @@
 //! Whether what was shown not to hold stays so, whatever the evidence that is missing would have shown.
-use model::{CheckKind, Comparison, Metric, Threshold};
+use model::{CheckKind, Comparison, Metric, Threshold, WorkloadMetric};
 
 /// True of a check whose failure more evidence cannot turn into a pass: errors do not become fewer, a wrong answer stays wrong.
 /// False where the missing part could have made it hold: nothing failed *yet*, no pod was replaced *yet*.
@@ -8,8 +8,12 @@ pub(crate) fn is_final(kind: &CheckKind) -> bool {
         CheckKind::Metric {
             metric, condition, ..
         } => stays_beyond(*metric, *condition),
+        CheckKind::Workload {
+            metric, condition, ..
+        } => stays_above(*metric, *condition),
         CheckKind::ReplacementInside { .. } => false,
         CheckKind::Responses { .. }
+        | CheckKind::FailuresAre { .. }
         | CheckKind::Output { .. }
         | CheckKind::Logged { .. }
         | CheckKind::Awaited { .. }
@@ -19,11 +23,23 @@ pub(crate) fn is_final(kind: &CheckKind) -> bool {
     }
 }
 
+/// Restarts do not become fewer, nor the most replicas there were.
+fn stays_above(metric: WorkloadMetric, condition: Threshold) -> bool {
+    use Comparison::{Equal, Less, LessOrEqual};
+    use WorkloadMetric::{DesiredMax, ReplicasMax, Restarts};
+    match (metric, condition.comparison) {
+        (Restarts | ReplicasMax | DesiredMax, Less | LessOrEqual) => true,
+        (Restarts, Equal) => condition.value == 0.0,
+        _ => false,
+    }
+}
+
 fn stays_beyond(metric: Metric, condition: Threshold) -> bool {
     use Comparison::{Equal, GreaterOrEqual, Less, LessOrEqual};
     match (metric, condition.comparison) {
         (
             Metric::Errors
+            | Metric::ErrorsOf(_)
             | Metric::UnavailabilityWindows
             | Metric::UnavailabilityLongest
             | Metric::UnavailabilityTotal,
@@ -31,6 +47,7 @@ fn stays_beyond(metric: Metric, condition: Threshold) -> bool {
         ) => true,
         (
             Metric::Errors
+            | Metric::ErrorsOf(_)
             | Metric::ErrorRatio
             | Metric::UnavailabilityWindows
             | Metric::UnavailabilityLongest

@@ -256,6 +256,20 @@ impl Story {
         self.without(|f| matches!(f, Fact::Proven { .. }))
     }
 
+    /// The mutant: the load is replaced by nothing.
+    pub fn without_load(mut self) -> Story {
+        self.plan.mutant = Some(Mutant::NoFault);
+        for step in &mut self.plan.steps {
+            if let Action::Load { load } = &mut step.action {
+                load.model = LoadModel::Open {
+                    stages: vec![],
+                    in_flight_max: 1,
+                };
+            }
+        }
+        self
+    }
+
     /// The fault is one that has to be undone.
     pub fn service_down(mut self) -> Story {
         for step in &mut self.plan.steps {
@@ -379,6 +393,7 @@ fn plan() -> Plan {
         mutant: None,
         seed: 1,
         params: BTreeMap::new(),
+        requires: vec![],
         namespace: "mybnb".into(),
         manifests: vec![],
         ready_timeout: ms(30_000),

@@ -2,13 +2,14 @@
 //!
 //! - [`judge`]: one arm; [`report`]: all arms of a scenario
 //! - [`windows`]: stretches of time in which requests failed
-//! - `metric`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
+//! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
 //! - `conditions`: the six that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
 //! - `summary`, `sample`, `ledger`: what several of them need
 mod conditions;
 mod duplicates;
 mod endpoints;
+mod failures;
 mod finality;
 #[cfg(test)]
 mod fixture;
@@ -22,6 +23,7 @@ mod sample;
 mod summary;
 mod verdict;
 pub mod windows;
+mod workload;
 
 use model::{
     ArmReport, Check, CheckKind, Finding, Judgement, Micros, Plan, Report, Severity, Timeline,
@@ -63,6 +65,17 @@ fn perform(check: &Check, plan: &Plan, timeline: &Timeline, windows: &[model::Wi
             step,
         } => metric::check(*metric, *condition, &Sample::of(timeline, step), windows),
         CheckKind::Responses { step, expected } => responses::check(step, expected, plan, timeline),
+        CheckKind::Workload {
+            metric,
+            condition,
+            workload,
+            step,
+        } => workload::check(*metric, *condition, workload, step.as_deref(), timeline),
+        CheckKind::FailuresAre {
+            load,
+            one_of,
+            at_least,
+        } => failures::check(load, one_of, *at_least, timeline),
         CheckKind::Output { step, expected } => looks::output(step, expected, timeline),
         CheckKind::Logged { step } => looks::logged(step, plan, timeline),
         CheckKind::Awaited { step } => looks::awaited(step, plan, timeline),

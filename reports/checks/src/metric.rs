@@ -1,7 +1,7 @@
 //! A figure of a load against a threshold.
 use crate::sample::{Sample, percentile};
 use crate::{count, offset};
-use model::{Comparison, Finding, Metric, Micros, Threshold, Verdict, Window};
+use model::{Comparison, Finding, Metric, Micros, RequestFact, Threshold, Verdict, Window};
 
 /// With fewer requests, ratios, percentiles and windows say nothing: one failure more or less would move a ratio by over 2 %.
 pub(crate) const SAMPLES_MIN: u64 = 50;
@@ -9,13 +9,16 @@ pub(crate) const SAMPLES_MIN: u64 = 50;
 /// A 99th percentile of fewer good requests would be their maximum.
 const P99_SAMPLES_MIN: u64 = 100;
 
+/// The same for a percentile of a thousand.
+const P999_SAMPLES_MIN: u64 = 1000;
+
 /// So many windows are named as evidence.
 const EVIDENCE_MAX: usize = 5;
 
 /// A measured figure. Windows that were cut off by the end of the load are only known to be at least so long.
-struct Figure {
-    value: f64,
-    at_least: bool,
+pub(crate) struct Figure {
+    pub value: f64,
+    pub at_least: bool,
 }
 
 pub(crate) fn check(
@@ -60,7 +63,7 @@ pub(crate) fn check(
 fn is_time(metric: Metric) -> bool {
     matches!(
         metric,
-        Metric::LatencyP50 | Metric::LatencyP90 | Metric::LatencyP99
+        Metric::LatencyP50 | Metric::LatencyP90 | Metric::LatencyP99 | Metric::LatencyP999
     )
 }
 
@@ -70,6 +73,18 @@ fn because(metric: Metric, sample: &Sample, written: &str) -> String {
         Metric::LatencyP50 => "half",
         Metric::LatencyP90 => "90 %",
         Metric::LatencyP99 => "99 %",
+        Metric::LatencyP999 => "99.9 %",
+        Metric::ErrorsOf(kind) => {
+            let word = kind.word();
+            return format!("{written} of {n} of “{step}” failed with {word}");
+        }
+        Metric::Status(code) => {
+            return format!("{written} of {n} of “{step}” were answered with HTTP {code}");
+        }
+        Metric::Throughput => {
+            let good = count(good, "good answer");
+            return format!("{good} of “{step}”, {written}");
+        }
         Metric::Requests => return format!("“{step}” sent {n}"),
         _ => return format!("{good} of {n} of “{step}” answered well"),
     };
@@ -82,7 +97,8 @@ fn because(metric: Metric, sample: &Sample, written: &str) -> String {
 fn too_few(metric: Metric, sample: &Sample) -> Option<String> {
     let (needed, has) = match metric {
         Metric::Requests => (0, 0),
-        Metric::Errors => (1, sample.len()),
+        Metric::Errors | Metric::ErrorsOf(_) | Metric::Status(_) => (1, sample.len()),
+        Metric::LatencyP999 => (P999_SAMPLES_MIN, sample.good()),
         Metric::LatencyP99 => (P99_SAMPLES_MIN, sample.good()),
         Metric::LatencyP50 | Metric::LatencyP90 => (SAMPLES_MIN, sample.good()),
         _ => (SAMPLES_MIN, sample.len()),
@@ -111,6 +127,13 @@ fn measure(metric: Metric, sample: &Sample, windows: &[&Window]) -> Figure {
         Metric::LatencyP50 => response(0.5),
         Metric::LatencyP90 => response(0.9),
         Metric::LatencyP99 => response(0.99),
+        Metric::LatencyP999 => response(0.999),
+        Metric::ErrorsOf(kind) => matching(sample, |r| r.error == Some(kind)),
+        Metric::Status(code) => matching(sample, |r| r.error.is_none() && r.status == Some(code)),
+        Metric::Throughput => {
+            let (from, to) = sample.span().unwrap_or_default();
+            good / to.saturating_sub(from).as_secs_f64()
+        }
         Metric::Requests => n,
     };
     let length = matches!(
@@ -123,8 +146,13 @@ fn measure(metric: Metric, sample: &Sample, windows: &[&Window]) -> Figure {
     }
 }
 
+fn matching(sample: &Sample, is: impl Fn(&RequestFact) -> bool) -> f64 {
+    let found = sample.requests.iter().filter(|(_, r)| is(r));
+    found.count() as f64
+}
+
 /// Of a figure that may be larger than measured, only what holds or fails for every larger one is said.
-fn decide(condition: Threshold, figure: &Figure) -> Verdict {
+pub(crate) fn decide(condition: Threshold, figure: &Figure) -> Verdict {
     let holds = condition.holds(figure.value);
     if !figure.at_least {
         return if holds { Verdict::Pass } else { Verdict::Fail };
@@ -247,6 +275,36 @@ mod tests {
             .fold(late, |s, at| s.sent_late(at, 400));
         let p50 = found(Metric::LatencyP50, Comparison::Less, 0.1, &all_late);
         assert_eq!((p50.verdict, &*p50.measured), (Verdict::Fail, "402.0 ms"));
+    }
+
+    #[test]
+    fn errors_and_answers_are_counted_by_kind_and_good_ones_by_the_second() {
+        let outage = Story::rollout().failing(2300..2500);
+        let refused = Metric::ErrorsOf(model::ErrorKind::ConnectionRefused);
+        let is = |metric, value| found(metric, Comparison::Equal, value, &outage).verdict;
+        assert_eq!(
+            (is(refused, 20.0), is(refused, 0.0)),
+            (Verdict::Pass, Verdict::Fail)
+        );
+        assert_eq!(
+            (is(Metric::Status(200), 80.0), is(Metric::Status(503), 0.0)),
+            (Verdict::Pass, Verdict::Pass)
+        );
+        let above = |limit| found(Metric::Throughput, Comparison::Greater, limit, &outage);
+        assert_eq!(
+            (above(80.0).verdict, above(81.0).verdict),
+            (Verdict::Pass, Verdict::Fail)
+        );
+        assert_eq!(above(80.0).target, "throughput > 80/s");
+        let few = found(Metric::LatencyP999, Comparison::Less, 1.0, &outage);
+        assert_eq!(few.verdict, Verdict::Inconclusive);
+        let none = found(
+            Metric::Status(503),
+            Comparison::Equal,
+            0.0,
+            &Story::rollout().requests_until(0),
+        );
+        assert_eq!(none.verdict, Verdict::Inconclusive);
     }
 
     #[test]

@@ -57,9 +57,18 @@ fn untold(finding: Finding, condition: &Finding) -> Finding {
     }
 }
 
+/// No step is called so: what rests on the whole run depends on all of it.
+static WHOLE: String = String::new();
+
 fn steps_of(kind: &CheckKind) -> impl Iterator<Item = &str> {
     let (one, other) = match kind {
-        CheckKind::Metric { step, .. }
+        // What becomes of a workload from the first step to the last is seen with every fault.
+        CheckKind::Workload { step: None, .. } => (&WHOLE, None),
+        CheckKind::Workload {
+            step: Some(step), ..
+        }
+        | CheckKind::FailuresAre { load: step, .. }
+        | CheckKind::Metric { step, .. }
         | CheckKind::Responses { step, .. }
         | CheckKind::Output { step, .. }
         | CheckKind::Logged { step }

@@ -72,6 +72,7 @@ pub(crate) fn lanes(
             let bars = clipped(lane.bars.clone(), stage.0, stage.1);
             targets.contains(service) || bars.len() > 1
         });
+    shown.extend(autoscaler_lanes(timeline, to));
     shown.extend(endpoints.map(|(_, lane)| lane));
     shown.extend(rest.into_iter().map(|(_, lane)| lane));
     let left_out = LeftOut {
@@ -197,7 +198,45 @@ fn state(pod: &PodState) -> Option<(State, String)> {
         true => word.to_lowercase(),
         false => pod.reason.clone(),
     };
+    let text = match pod.restarts {
+        0 => text,
+        n => format!("{text}, restarted {n}×"),
+    };
     Some((state, text))
+}
+
+/// What each autoscaler wants, and why.
+fn autoscaler_lanes(timeline: &Timeline, end: Micros) -> Vec<Lane> {
+    let mut autoscalers = BTreeMap::<&str, Vec<(Micros, Option<(State, String)>)>>::new();
+    for observation in timeline.all() {
+        if let Fact::Autoscaler {
+            name,
+            desired,
+            targets,
+            conditions,
+            ..
+        } = &observation.fact
+        {
+            let is_active = !conditions
+                .iter()
+                .any(|c| c.starts_with("ScalingActive False"));
+            let state = if is_active {
+                State::Some
+            } else {
+                State::Degraded
+            };
+            let change = (state, format!("{desired} ({targets})"));
+            let changes = autoscalers.entry(name).or_default();
+            changes.push((observation.at, Some(change)));
+        }
+    }
+    autoscalers
+        .into_iter()
+        .map(|(name, changes)| Lane {
+            name: format!("{name}: replicas wanted by its autoscaler"),
+            bars: joined(changes.into_iter(), end),
+        })
+        .collect()
 }
 
 fn endpoint_lanes(timeline: &Timeline, end: Micros) -> Vec<(&str, Lane)> {
@@ -304,6 +343,41 @@ mod tests {
             restarts: 0,
             reason: String::new(),
         }
+    }
+
+    #[test]
+    fn an_autoscaler_is_a_row_of_what_it_wants_and_why() {
+        let wants = |at, desired, targets: &str, condition: &str| model::Observation {
+            at: Micros(at),
+            fact: Fact::Autoscaler {
+                name: "auth".into(),
+                current: 1,
+                desired,
+                targets: targets.into(),
+                conditions: vec![condition.into()],
+            },
+        };
+        let timeline = Timeline::new(vec![
+            wants(
+                0,
+                1,
+                "<unknown>/15%",
+                "ScalingActive False FailedGetResourceMetric",
+            ),
+            wants(10, 3, "60%/15%", "ScalingActive True ValidMetricFound"),
+        ]);
+        let lanes = autoscaler_lanes(&timeline, Micros(100));
+        let bars = lanes[0]
+            .bars
+            .iter()
+            .map(|b| (b.from.0, b.to.0, b.state, b.text.as_str()));
+        assert_eq!(
+            bars.collect::<Vec<_>>(),
+            [
+                (0, 10, State::Degraded, "1 (<unknown>/15%)"),
+                (10, 100, State::Some, "3 (60%/15%)")
+            ]
+        );
     }
 
     #[test]

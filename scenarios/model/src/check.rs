@@ -1,5 +1,5 @@
 //! What is asked of a timeline.
-use crate::{Expected, ExpectedOutput, Micros};
+use crate::{Expected, ExpectedOutput, Failure, Metric, WorkloadMetric, metric::Unit};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -68,6 +68,27 @@ pub enum CheckKind {
         /// Name of the step.
         step: String,
     },
+    /// A figure of a workload against a threshold.
+    Workload {
+        /// Which figure.
+        metric: WorkloadMetric,
+        /// What must hold of it.
+        condition: Threshold,
+        /// Name of the Deployment or Job.
+        workload: String,
+        /// During the load of that step alone; from the first step to the last, if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+    },
+    /// Every failed request of the load failed in one of these ways.
+    FailuresAre {
+        /// Name of the step with the load.
+        load: String,
+        /// The ways.
+        one_of: Vec<Failure>,
+        /// With fewer failures nothing is shown.
+        at_least: u64,
+    },
     /// A pod of the Deployment was replaced between the first and the last request of the load.
     ReplacementInside {
         /// Name of the Deployment.
@@ -98,109 +119,6 @@ pub enum CheckKind {
         /// Name of the step that collects.
         collect: String,
     },
-}
-
-/// Figures that a condition may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Metric {
-    /// Answered well / due, 0 to 1.
-    #[serde(rename = "availability")]
-    Availability,
-    /// 1 − availability.
-    #[serde(rename = "errorRatio")]
-    ErrorRatio,
-    /// Number of requests that were not answered well.
-    #[serde(rename = "errors")]
-    Errors,
-    /// Number of unavailability windows.
-    #[serde(rename = "unavailability.windows")]
-    UnavailabilityWindows,
-    /// The longest window, in seconds.
-    #[serde(rename = "unavailability.longest")]
-    UnavailabilityLongest,
-    /// All windows together, in seconds.
-    #[serde(rename = "unavailability.total")]
-    UnavailabilityTotal,
-    /// Median response time, from when the request was due, in seconds.
-    #[serde(rename = "latency.p50")]
-    LatencyP50,
-    /// 90th percentile of it.
-    #[serde(rename = "latency.p90")]
-    LatencyP90,
-    /// 99th percentile of it.
-    #[serde(rename = "latency.p99")]
-    LatencyP99,
-    /// Number of requests that were sent.
-    #[serde(rename = "requests")]
-    Requests,
-}
-
-impl Metric {
-    /// All of them, for messages and the schema.
-    pub const ALL: [Metric; 10] = [
-        Metric::Availability,
-        Metric::ErrorRatio,
-        Metric::Errors,
-        Metric::UnavailabilityWindows,
-        Metric::UnavailabilityLongest,
-        Metric::UnavailabilityTotal,
-        Metric::LatencyP50,
-        Metric::LatencyP90,
-        Metric::LatencyP99,
-        Metric::Requests,
-    ];
-
-    /// The word of the scenario format.
-    pub fn word(self) -> &'static str {
-        match self {
-            Metric::Availability => "availability",
-            Metric::ErrorRatio => "errorRatio",
-            Metric::Errors => "errors",
-            Metric::UnavailabilityWindows => "unavailability.windows",
-            Metric::UnavailabilityLongest => "unavailability.longest",
-            Metric::UnavailabilityTotal => "unavailability.total",
-            Metric::LatencyP50 => "latency.p50",
-            Metric::LatencyP90 => "latency.p90",
-            Metric::LatencyP99 => "latency.p99",
-            Metric::Requests => "requests",
-        }
-    }
-
-    /// What its values are measured in.
-    pub fn unit(self) -> Unit {
-        match self {
-            Metric::Availability | Metric::ErrorRatio => Unit::Ratio,
-            Metric::Errors | Metric::UnavailabilityWindows | Metric::Requests => Unit::Count,
-            _ => Unit::Seconds,
-        }
-    }
-}
-
-/// What a figure is measured in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// 0 to 1, written as per cent.
-    Ratio,
-    /// A number of things.
-    Count,
-    /// Seconds.
-    Seconds,
-}
-
-impl Unit {
-    /// The value with its unit, as reports write it.
-    pub fn write(self, value: f64) -> String {
-        match self {
-            Unit::Ratio => format!("{} %", trimmed(value * 100.0, 4)),
-            Unit::Count => trimmed(value, 3),
-            Unit::Seconds => Micros((value * 1e6).round() as u64).to_string(),
-        }
-    }
-}
-
-fn trimmed(value: f64, digits: usize) -> String {
-    let text = format!("{value:.digits$}");
-    text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 
 /// What must hold of a figure: a comparison with a number in the metric's base unit (ratio, count or seconds).
@@ -281,12 +199,5 @@ mod tests {
         assert_eq!(at_least(0.9995).write(Unit::Ratio), ">= 99.95 %");
         assert_eq!(at_least(1000.0).write(Unit::Count), ">= 1000");
         assert_eq!(at_least(2.5).write(Unit::Seconds), ">= 2.50 s");
-    }
-
-    #[test]
-    fn a_metric_has_one_word_in_files_and_in_code() {
-        for metric in Metric::ALL {
-            assert_eq!(serde_json::to_value(metric).unwrap(), metric.word());
-        }
     }
 }

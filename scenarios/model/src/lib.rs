@@ -9,6 +9,7 @@
 //! - [`look`]: what is looked at in containers, logs and objects
 //! - [`expected`]: what an answer must be, and what is wrong with one that is not so
 //! - [`saved`]: what later requests use of earlier answers
+//! - [`metric`]: figures, and what they are measured in
 //! - [`observation`], [`timeline`]: what was seen, on one clock
 //! - [`window`]: stretches of time in which requests failed
 //! - [`siege`]: the summary siege would have printed
@@ -18,6 +19,7 @@ pub mod expected;
 pub mod fault;
 pub mod load;
 pub mod look;
+pub mod metric;
 pub mod observation;
 pub mod plan;
 pub mod report;
@@ -28,13 +30,14 @@ pub mod timeline;
 pub mod verdict;
 pub mod window;
 
-pub use check::{Check, CheckKind, Comparison, Metric, Severity, Threshold};
+pub use check::{Check, CheckKind, Comparison, Severity, Threshold};
 pub use expected::{Difference, Expected};
 pub use fault::{Fault, FaultKind};
 pub use load::{Connection, Load, LoadModel, Request, Stage};
 pub use look::{Execution, ExpectedOutput, Holds, ObjectsOf, PodChoice, PodsOf, Wanted};
+pub use metric::{Failure, Metric, WorkloadMetric};
 pub use observation::{ErrorKind, Fact, Observation, Outcome, PodState, RequestFact};
-pub use plan::{Action, Documented, Manifest, Mutant, Plan, Profile, Start, Step};
+pub use plan::{Action, Documented, Manifest, Mutant, Plan, Profile, Requirement, Start, Step};
 pub use report::{ArmReport, Judgement, Report};
 pub use saved::{Save, Saved, Source};
 pub use siege::SiegeSummary;

@@ -1,5 +1,5 @@
 //! What is looked at in the cluster itself: containers, logs and objects.
-use crate::{Threshold, check::Unit, expected::quoted};
+use crate::{Threshold, expected::quoted, metric::Unit};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;

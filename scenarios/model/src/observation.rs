@@ -46,6 +46,13 @@ pub enum Fact {
         /// How long that took from the start of the run.
         took: Micros,
     },
+    /// The cluster lacks what the scenario needs; nothing was done.
+    Lacking {
+        /// What.
+        what: String,
+        /// Where there is one that has it, or how it gets it.
+        way_out: String,
+    },
     /// The system was not ready in time; nothing was injected.
     NotSteady {
         /// What was missing.
@@ -180,6 +187,19 @@ pub enum Fact {
         service: String,
         /// How many are ready.
         ready: u32,
+    },
+    /// A HorizontalPodAutoscaler changed.
+    Autoscaler {
+        /// Its name.
+        name: String,
+        /// Replicas there are.
+        current: u32,
+        /// Replicas it wants.
+        desired: u32,
+        /// Its metrics and their targets as `kubectl get hpa` prints them: `12%/15%`, `<unknown>/1%`.
+        targets: String,
+        /// Its conditions with status and reason: `ScalingActive False FailedGetResourceMetric`.
+        conditions: Vec<String>,
     },
     /// A Kubernetes event.
     Event {

@@ -28,6 +28,9 @@ pub struct Plan {
     pub seed: u64,
     /// The parameters of the scenario in this profile, as written; the report names them.
     pub params: BTreeMap<String, String>,
+    /// What the cluster must have; where it lacks something, nothing is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Requirement>,
     /// Namespace of the system; the runner may add a suffix so that runs do not meet.
     pub namespace: String,
     /// Applied in this order before anything else; every Deployment in them must become ready.
@@ -81,6 +84,29 @@ impl Plan {
             Action::Fault { fault } => Some((s.name.as_str(), fault)),
             _ => None,
         })
+    }
+}
+
+/// Something that a scenario needs of the cluster it runs on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Requirement {
+    /// An API group, with or without a version: `metrics.k8s.io`, `networking.istio.io/v1`.
+    Api(String),
+    /// Limits on CPU and memory are kept exactly, and not by stopping processes now and then.
+    Limits,
+    /// Pods are kept apart: each has its own `/tmp`, names and process numbers.
+    Isolation,
+}
+
+impl Requirement {
+    /// As messages call it.
+    pub fn written(&self) -> String {
+        match self {
+            Requirement::Api(group) => format!("the API {group}"),
+            Requirement::Limits => "exact limits on CPU and memory".into(),
+            Requirement::Isolation => "pods that are kept apart".into(),
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 use crate::heads::{Does, Heads};
 use crate::method::Method;
 use crate::object::Object;
+use crate::problem::meant;
 use crate::quantity::{condition, condition_way_out};
 use crate::system::System;
-use crate::words;
-use model::{Action, Check, CheckKind, Severity};
+use crate::words::{self, ERROR_KINDS, Figure};
+use model::metric::Unit;
+use model::{Action, Check, CheckKind, Failure, Severity, Threshold, WorkloadMetric};
 
 /// All checks of a plan: those of its steps, then the objectives, then the invariants.
 pub fn read(spec: &Object, method: &Method, system: Option<&System>) -> Vec<Check> {
@@ -64,48 +66,121 @@ impl Checks {
 fn objective_kind(o: &Object, heads: &Heads, system: Option<&System>) -> Option<CheckKind> {
     if o.get("type").is_none() {
         o.refuses(
-            &["deployment", "service", "load"],
+            &["deployment", "service", "load", "oneOf", "atLeast"],
             "beside a metric: write step",
         );
-        return metric(o, heads);
+        return figure(o, heads, system);
     }
-    o.refuses(&["metric", "successCondition", "step"], "beside a type");
-    let named = |field: &str, kind: &str, refused: &str, word: &str| {
-        o.needs(field, word);
-        o.refuses(&[refused], &format!("in {word}"));
-        let (node, name) = o.word(field)?;
-        if let Some(system) = system {
-            system.must_have(kind, name, node, o.log);
-        }
-        Some(name.to_string())
+    o.refuses(
+        &["metric", "successCondition", "step", "workload"],
+        "beside a type",
+    );
+    let word = o.one_of("type")?;
+    let (needed, kind) = match word {
+        "replacement-inside" => ("deployment", "Deployment"),
+        "endpoints-never-empty" => ("service", "Service"),
+        _ => ("oneOf", ""),
     };
+    let others = ["deployment", "service", "oneOf"];
+    let others: Vec<&str> = others.into_iter().filter(|f| *f != needed).collect();
+    o.needs(needed, word);
+    o.refuses(&others, &format!("in {word}"));
     let load = heads.named_or_only(o, "load", &[Does::Load], &[Does::Load]);
-    match o.one_of("type")? {
-        word @ "replacement-inside" => Some(CheckKind::ReplacementInside {
-            deployment: named("deployment", "Deployment", "service", word)?,
+    if word == "failures-are" {
+        return failures_are(o, load?);
+    }
+    o.refuses(&["atLeast"], &format!("in {word}"));
+    let (node, name) = o.word(needed)?;
+    if let Some(system) = system {
+        system.must_have(kind, name, node, o.log);
+    }
+    let name = name.to_string();
+    Some(match word {
+        "replacement-inside" => CheckKind::ReplacementInside {
+            deployment: name,
             load: load?,
-        }),
-        word => Some(CheckKind::EndpointsNeverEmpty {
-            service: named("service", "Service", "deployment", word)?,
+        },
+        _ => CheckKind::EndpointsNeverEmpty {
+            service: name,
             load: load?,
-        }),
+        },
+    })
+}
+
+fn failures_are(o: &Object, load: String) -> Option<CheckKind> {
+    let one_of: Vec<Failure> = o.list("oneOf").iter().map(failure).collect();
+    Some(CheckKind::FailuresAre {
+        load,
+        one_of,
+        at_least: o.whole("atLeast", 0, u64::MAX).unwrap_or(1),
+    })
+}
+
+fn failure(f: &Object) -> Failure {
+    let error = f.one_of("error");
+    if error.is_some() {
+        f.refuses(&["status", "bytes"], "beside error: there is no answer");
+    }
+    if f.node.entries().is_empty() {
+        let way_out = "write status, bytes or error";
+        f.log.bad(f.node, "this is every failure there is", way_out);
+    }
+    Failure {
+        status: f
+            .whole("status", 100, 599)
+            .and_then(|s| u16::try_from(s).ok()),
+        bytes: f.whole("bytes", 0, u64::MAX),
+        error: ERROR_KINDS.into_iter().find(|k| Some(k.word()) == error),
     }
 }
 
-fn metric(o: &Object, heads: &Heads) -> Option<CheckKind> {
+fn figure(o: &Object, heads: &Heads, system: Option<&System>) -> Option<CheckKind> {
     o.needs("metric", "an objective without type");
     o.needs("successCondition", "an objective");
-    let step = heads.named_or_only(o, "step", &[Does::Load, Does::Requests], &[Does::Load]);
-    let metric = words::metric(o.one_of("metric")?)?;
+    let (node, word) = o.word("metric")?;
+    let figure = words::figure(word).map_err(|known| {
+        let message = format!("no such metric: \"{word}\"");
+        o.log.bad(node, message, meant(word, known));
+    });
+    match figure.ok()? {
+        Figure::OfLoad(metric) => {
+            o.refuses(
+                &["workload"],
+                &format!("with {word}: that is a figure of a load"),
+            );
+            let step = heads.named_or_only(o, "step", &[Does::Load, Does::Requests], &[Does::Load]);
+            Some(CheckKind::Metric {
+                metric,
+                condition: threshold(o, metric.unit())?,
+                step: step?,
+            })
+        }
+        Figure::OfWorkload(metric) => {
+            o.needs("workload", word);
+            let from_load = metric == WorkloadMetric::ScaleOutReaction;
+            let step = match from_load || o.get("step").is_some() {
+                true => Some(heads.named_or_only(o, "step", &[Does::Load], &[Does::Load])?),
+                false => None,
+            };
+            let condition = threshold(o, metric.unit());
+            let (node, workload) = o.word("workload")?;
+            if let Some(system) = system {
+                system.must_have_workload(workload, node, o.log);
+            }
+            Some(CheckKind::Workload {
+                metric,
+                condition: condition?,
+                workload: workload.into(),
+                step,
+            })
+        }
+    }
+}
+
+fn threshold(o: &Object, unit: Unit) -> Option<Threshold> {
     let (node, text) = o.word("successCondition")?;
-    let unit = metric.unit();
-    let condition =
-        condition(text, unit).map_err(|what| o.log.bad(node, what, condition_way_out(unit)));
-    Some(CheckKind::Metric {
-        metric,
-        condition: condition.ok()?,
-        step: step?,
-    })
+    let put_down = |what| o.log.bad(node, what, condition_way_out(unit));
+    condition(text, unit).map_err(put_down).ok()
 }
 
 fn invariant_kind(i: &Object, method: &Method) -> Option<CheckKind> {

@@ -71,6 +71,9 @@ fn system(plan: &Plan, lines: &mut Lines) {
     for (name, value) in &plan.params {
         lines.put(1, format!("{name} = {value}"));
     }
+    for need in &plan.requires {
+        lines.put(1, format!("on a cluster with {}", need.written()));
+    }
     for manifest in &plan.manifests {
         lines.put(1, format!("apply {}", objects(manifest)));
     }
@@ -190,6 +193,10 @@ fn start(start: &Start) -> String {
 }
 
 fn load(load: &Load, lines: &mut Lines) {
+    if load.is_nothing() {
+        lines.put(2, "nothing, in place of the load that hurts".into());
+        return;
+    }
     let who = match &load.model {
         LoadModel::Closed {
             users,
@@ -213,6 +220,9 @@ fn load(load: &Load, lines: &mut Lines) {
     );
     if let Some(think) = load.think_time {
         lines.put(2, format!("each waits {} after an answer", length(think)));
+    }
+    if load.stress {
+        lines.put(2, "this load is what hurts".into());
     }
     if load.siege {
         lines.put(
@@ -353,6 +363,28 @@ fn asked(check: &Check) -> String {
             condition.write(metric.unit())
         ),
         CheckKind::Responses { step, .. } => format!("every answer of \"{step}\" is as expected"),
+        CheckKind::Workload {
+            metric,
+            condition,
+            workload,
+            step,
+        } => {
+            let during = step.as_ref().map(|s| format!(" during \"{s}\""));
+            let (word, condition) = (metric.word(), condition.write(metric.unit()));
+            format!(
+                "{word} of {workload}{} {condition}",
+                during.unwrap_or_default()
+            )
+        }
+        CheckKind::FailuresAre {
+            load,
+            one_of,
+            at_least,
+        } => {
+            let ways: Vec<String> = one_of.iter().map(|f| f.written()).collect();
+            let ways = ways.join(" or ");
+            format!("every failed request of \"{load}\", at least {at_least}, is {ways}")
+        }
         CheckKind::Output { step, expected } => {
             format!("the command of \"{step}\" comes to {}", expected.written())
         }

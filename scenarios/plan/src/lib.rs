@@ -4,6 +4,7 @@
 //! - [`Scenario::plans`]: a scenario becomes one `model::Plan` for each arm, with nothing left to decide
 //! - [`explain()`]: a plan in plain words, every default included
 //! - [`schema()`]: the JSON Schema of the files
+//! - [`coverage`]: which documented experiments the catalogue replays
 //! - [`catalog()`]: the scenarios and manifests that come with the product
 mod catalog;
 mod change;

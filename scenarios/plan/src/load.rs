@@ -52,7 +52,7 @@ pub fn read(l: &Object, saved: &[&str], system: Option<&System>) -> Option<Load>
         siege,
         requests: requests.into_iter().map(|(request, _)| request).collect(),
         think_time: l.duration("thinkTime"),
-        stress: false,
+        stress: l.flag("stress").unwrap_or(false),
     })
 }
 

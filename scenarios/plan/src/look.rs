@@ -9,7 +9,7 @@ use crate::system::System;
 use crate::tree::Kind;
 use model::{
     Action, CheckKind, ExpectedOutput, Holds, Micros, ObjectsOf, PodChoice, PodsOf, Wanted,
-    check::Unit,
+    metric::Unit,
 };
 use std::collections::BTreeMap;
 

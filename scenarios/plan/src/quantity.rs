@@ -1,5 +1,5 @@
 //! Quantities with units: durations, rates, and the conditions of objectives.
-use model::check::Unit;
+use model::metric::Unit;
 use model::{Comparison, Micros, Threshold};
 
 /// How a duration is written, for messages.
@@ -87,6 +87,7 @@ pub fn condition_way_out(unit: Unit) -> &'static str {
     match unit {
         Unit::Ratio => "write a comparison and per cent, as \">= 99.9%\" or \"== 100%\"",
         Unit::Count => "write a comparison and a number, as \"== 0\" or \">= 1000\"",
+        Unit::PerSecond => "write a comparison and a rate, as \">= 100/s\"",
         Unit::Seconds => "write a comparison and a duration, as \"<= 300ms\" or \"<= 3s + 500ms\"",
     }
 }
@@ -145,6 +146,7 @@ fn one(text: &str, unit: Unit) -> Result<f64, String> {
     match unit {
         Unit::Count => number(text).ok_or(format!("\"{text}\" is no number")),
         Unit::Seconds => duration(text).map(|d| d.as_secs_f64()),
+        Unit::PerSecond => rate(text),
         Unit::Ratio => match (text.strip_suffix('%'), number(text)) {
             // Shifted as text: 99.9 / 100 is not the number nearest to 0.999.
             (Some(percent), _) => match number(&format!("{}e-2", percent.trim())) {
@@ -216,6 +218,10 @@ mod tests {
             Ok((Comparison::LessOrEqual, 0.3))
         );
         assert_eq!(is("== 0", Unit::Count), Ok((Comparison::Equal, 0.0)));
+        assert_eq!(
+            is("> 90/m", Unit::PerSecond),
+            Ok((Comparison::Greater, 1.5))
+        );
         assert!(
             is(">= 99.9", Unit::Ratio)
                 .unwrap_err()

@@ -7,7 +7,9 @@ use crate::system::{Read, System};
 use crate::tree::Node;
 use crate::words::{API_VERSION, SCENARIO};
 use crate::{check, documented, method};
-use model::{Action, Fault, FaultKind, Micros, Mutant, Plan, Profile, Step};
+use model::{
+    Action, Fault, FaultKind, LoadModel, Micros, Mutant, Plan, Profile, Requirement, Step,
+};
 use std::collections::BTreeMap;
 
 /// How long a system may take to become ready where the file says nothing.
@@ -341,6 +343,7 @@ impl Scenario {
                 .iter()
                 .map(|(name, n)| (name.clone(), params::written(n)))
                 .collect(),
+            requires: requires(&spec),
             namespace: namespace?,
             manifests: system.map(|s| s.manifests).unwrap_or_default(),
             ready_timeout,
@@ -366,10 +369,37 @@ fn namespace(spec: &Object) -> Option<String> {
     Some(name.into())
 }
 
-/// Every fault replaced by nothing. Where there is none, nothing is done at all, so that nothing can be shown.
+fn requires(spec: &Object) -> Vec<Requirement> {
+    let Some(requires) = spec.object("requires") else {
+        return vec![];
+    };
+    let apis = requires.texts("apis").into_iter();
+    let mut needs: Vec<_> = apis.map(|(_, api)| Requirement::Api(api.into())).collect();
+    let flags = [
+        ("limits", Requirement::Limits),
+        ("isolation", Requirement::Isolation),
+    ];
+    let wanted = flags
+        .into_iter()
+        .filter(|(f, _)| requires.flag(f) == Some(true));
+    needs.extend(wanted.map(|(_, need)| need));
+    needs
+}
+
+/// Every fault, and every load that is what hurts, replaced by nothing. Where there is none, nothing is done at all, so that
+/// nothing can be shown.
 fn without_faults(mut steps: Vec<Step>) -> Vec<Step> {
     let mut faults = 0;
     for step in &mut steps {
+        if let Action::Load { load } = &mut step.action
+            && load.stress
+        {
+            faults += 1;
+            load.model = LoadModel::Open {
+                stages: vec![],
+                in_flight_max: 1,
+            };
+        }
         if let Action::Fault { fault } = &mut step.action {
             faults += 1;
             let instead_of = Box::new(fault.kind.clone());

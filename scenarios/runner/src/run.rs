@@ -175,6 +175,21 @@ fn observe(world: &World, recorder: &Recorder) -> Observer {
 
 /// Applies the manifests and waits until everything in them is ready.
 async fn steady(stage: &Stage) -> bool {
+    match stage.cluster.lacks(&stage.plan.requires).await {
+        Ok(None) => {}
+        Ok(Some(lack)) => {
+            stage.recorder.note(Fact::Lacking {
+                what: lack.what,
+                way_out: lack.way_out,
+            });
+            return false;
+        }
+        Err(e) => {
+            let because = e.to_string();
+            stage.recorder.note(Fact::NotSteady { because });
+            return false;
+        }
+    }
     let objects = stage.plan.manifests.iter().flat_map(|m| &m.objects);
     for object in objects {
         if let Err(e) = stage.cluster.apply(&stage.namespace, object).await {

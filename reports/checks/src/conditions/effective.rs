@@ -12,6 +12,10 @@ pub(super) fn check(plan: &Plan, timeline: &Timeline) -> Finding {
             Err(what) => missing.push(what),
         }
     }
+    let nothing = plan.loads().filter(|(_, load)| load.is_nothing());
+    missing.extend(nothing.map(|(step, _)| {
+        format!("the load “{step}”, which is what hurts, was replaced by nothing")
+    }));
     if evidence.is_empty() && missing.is_empty() && plan.mutant == Some(Mutant::NoFault) {
         missing.push("the scenario has no fault that could be replaced by nothing".into());
     }
@@ -76,6 +80,16 @@ mod tests {
         );
         let never = Story::rollout().without(|f| matches!(f, Fact::Injected { .. }));
         assert_eq!(found(never).1, "“roll” was not injected");
+    }
+
+    #[test]
+    fn a_load_that_hurts_replaced_by_nothing_is_never_effective() {
+        let (verdict, because) = found(Story::rollout().without_load());
+        assert_eq!(verdict, Verdict::Inconclusive);
+        assert_eq!(
+            because,
+            "the load “siege”, which is what hurts, was replaced by nothing"
+        );
     }
 
     #[test]

@@ -6,6 +6,9 @@ use model::{Fact, Finding, Micros, Timeline, Verdict, Window};
 pub(super) fn check(timeline: &Timeline, windows: &[Window]) -> Finding {
     let said = timeline.all().iter().find_map(|o| match &o.fact {
         Fact::Steady { took } => Some(Ok(format!("the system was steady after {took}"))),
+        Fact::Lacking { what, way_out } => {
+            Some(Err(format!("this cluster lacks {what}: {way_out}")))
+        }
         Fact::NotSteady { because } => {
             Some(Err(format!("the system did not become steady: {because}")))
         }
@@ -74,6 +77,23 @@ mod tests {
         assert_eq!(
             found(&Story::rollout().failing(2200..2400)).verdict,
             Verdict::Pass
+        );
+    }
+
+    #[test]
+    fn a_cluster_that_lacks_something_is_no_baseline_and_the_way_out_is_told() {
+        let story = Story::rollout().without(|f| matches!(f, Fact::Steady { .. }));
+        let lacking = Fact::Lacking {
+            what: "the API metrics.k8s.io".into(),
+            way_out: "install metrics-server".into(),
+        };
+        let finding = found(&story.with(ms(900), lacking));
+        assert_eq!(
+            (finding.verdict, &*finding.because),
+            (
+                Verdict::Inconclusive,
+                "this cluster lacks the API metrics.k8s.io: install metrics-server"
+            )
         );
     }
 

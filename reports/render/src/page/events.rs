@@ -126,6 +126,19 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
         Fact::Began { wall, .. } => ("run", format!("the run began at {wall}")),
         Fact::Phase { phase } => ("run", format!("phase {}", phase.word())),
         Fact::Steady { .. } => ("run", "the system is steady".into()),
+        Fact::Lacking { what, way_out } => {
+            ("trouble", format!("this cluster lacks {what}: {way_out}"))
+        }
+        Fact::Autoscaler {
+            name,
+            current,
+            desired,
+            targets,
+            ..
+        } => (
+            "scaling",
+            format!("autoscaler {name}: {targets}, has {current}, wants {desired}"),
+        ),
         Fact::NotSteady { because } => ("trouble", format!("the system is not steady: {because}")),
         Fact::StepBegan { step } => ("step", format!("“{step}” begins")),
         Fact::StepEnded { step, ok, detail } => match ok {

@@ -1,9 +1,16 @@
 //! What can be asked: objectives and invariants.
+use super::load::ERRORS;
 use super::{Form, Type, may, must};
-use model::Metric;
+use model::{Metric, WorkloadMetric};
 
 /// The types of objectives that are no metrics.
-pub const OBJECTIVES: [&str; 2] = ["replacement-inside", "endpoints-never-empty"];
+pub const OBJECTIVES: [&str; 3] = [
+    "replacement-inside",
+    "endpoints-never-empty",
+    "failures-are",
+];
+
+const METRIC_ABOUT: &str = "A figure. Of a load or a step with requests: availability, errorRatio, errors, errors.<kind> (dns, connectionRefused, connectionReset, timeout, protocol, other), status.<code> (answers with that code), unavailability.windows, .longest, .total, latency.p50, .p90, .p99, .p999, requests, throughput (good answers a second). Of a workload: replicas.max, .min, .last (ready ones), replicas.desired.max, .min, .last (asked for), scaleOut.reaction (from the first request until more are asked for), restarts, restart.first (from when a container ran to its first restart), crashLoop.restarts (RESTARTS when CrashLoopBackOff is first seen).";
 
 pub static OBJECTIVE: Type = Type {
     name: "objective",
@@ -14,7 +21,7 @@ pub static OBJECTIVE: Type = Type {
             Form::Text,
             "Unique among all checks. Default: the metric or the type.",
         ),
-        may("metric", Form::OneOf(&METRICS), "A figure of a load."),
+        may("metric", Form::Text, METRIC_ABOUT),
         may(
             "successCondition",
             Form::Condition,
@@ -23,15 +30,30 @@ pub static OBJECTIVE: Type = Type {
         may(
             "step",
             Form::Text,
-            "The step with the load or the requests that the metric is measured on. Default: the only load.",
+            "The step with the load or the requests that the metric is measured on. Default: the only load; of a workload the whole run, but scaleOut.reaction counts from a load.",
         ),
         may(
             "type",
             Form::OneOf(&OBJECTIVES),
-            "replacement-inside: a pod of the deployment was replaced during the load; endpoints-never-empty: at every moment of the load the service had a ready endpoint.",
+            "replacement-inside: a pod of the deployment was replaced during the load; endpoints-never-empty: at every moment of the load the service had a ready endpoint; failures-are: every failed request of the load is one of oneOf.",
+        ),
+        may(
+            "workload",
+            Form::Text,
+            "Of a metric of a workload: the name of the Deployment.",
         ),
         may("deployment", Form::Text, "Of replacement-inside."),
         may("service", Form::Text, "Of endpoints-never-empty."),
+        may(
+            "oneOf",
+            Form::List(&FAILURE),
+            "Of failures-are: the ways to fail.",
+        ),
+        may(
+            "atLeast",
+            Form::Whole,
+            "Of failures-are: with fewer failures nothing is shown. Default: 1.",
+        ),
         may(
             "load",
             Form::Text,
@@ -45,25 +67,77 @@ pub static OBJECTIVE: Type = Type {
     ],
 };
 
-const METRICS: [&str; 10] = [
+/// The words for figures of loads and steps; besides them there is status.<code>.
+const LOAD_METRICS: [&str; 18] = [
     "availability",
     "errorRatio",
     "errors",
+    "errors.dns",
+    "errors.connectionRefused",
+    "errors.connectionReset",
+    "errors.timeout",
+    "errors.protocol",
+    "errors.other",
     "unavailability.windows",
     "unavailability.longest",
     "unavailability.total",
     "latency.p50",
     "latency.p90",
     "latency.p99",
+    "latency.p999",
     "requests",
+    "throughput",
 ];
 
-/// The metric of that word.
-pub fn metric(word: &str) -> Option<Metric> {
-    Metric::ALL.into_iter().find(|m| m.word() == word)
+/// The words for figures of workloads.
+const WORKLOAD_METRICS: [&str; 10] = [
+    "replicas.max",
+    "replicas.min",
+    "replicas.last",
+    "replicas.desired.max",
+    "replicas.desired.min",
+    "replicas.desired.last",
+    "scaleOut.reaction",
+    "restarts",
+    "restart.first",
+    "crashLoop.restarts",
+];
+
+/// What a word for a figure stands for.
+pub enum Figure {
+    OfLoad(Metric),
+    OfWorkload(WorkloadMetric),
+}
+
+/// The figure of that word. The error is every word there is.
+pub fn figure(word: &str) -> Result<Figure, Vec<&'static str>> {
+    let of_workload = WorkloadMetric::ALL.into_iter().find(|m| m.word() == word);
+    let of_workload = of_workload.map(Figure::OfWorkload);
+    let figure = of_workload.or_else(|| Some(Figure::OfLoad(word.parse().ok()?)));
+    let known = || {
+        LOAD_METRICS
+            .into_iter()
+            .chain(WORKLOAD_METRICS)
+            .chain(["status.503"])
+    };
+    figure.ok_or_else(|| known().collect())
 }
 
 const SEVERITIES: [&str; 3] = ["fail", "warn", "info"];
+
+pub static FAILURE: Type = Type {
+    name: "failure",
+    about: "A way in which a request fails; what is left out is not asked.",
+    fields: &[
+        may("status", Form::Whole, "The status code."),
+        may("bytes", Form::Whole, "The length of the body."),
+        may(
+            "error",
+            Form::OneOf(&ERRORS),
+            "No answer at all, for this reason.",
+        ),
+    ],
+};
 
 /// The types of invariants.
 pub const INVARIANTS: [&str; 2] = ["no-lost-acked-writes", "no-duplicates"];
@@ -111,6 +185,15 @@ mod tests {
 
     #[test]
     fn the_words_are_those_of_the_model() {
-        assert_eq!(METRICS, Metric::ALL.map(Metric::word));
+        assert_eq!(LOAD_METRICS, Metric::ALL.map(Metric::word));
+        assert_eq!(
+            WORKLOAD_METRICS,
+            WorkloadMetric::ALL.map(WorkloadMetric::word)
+        );
+        for word in LOAD_METRICS.iter().chain(&WORKLOAD_METRICS) {
+            let (group, member) = word.rsplit_once('.').unwrap_or((word, ""));
+            let told = METRIC_ABOUT.contains(group) && METRIC_ABOUT.contains(member);
+            assert!(told, "{word}");
+        }
     }
 }

@@ -62,6 +62,11 @@ pub static LOAD: Type = Type {
             Form::Duration,
             "Of a closed load: each user waits so long after each answer. Default: 0s.",
         ),
+        may(
+            "stress",
+            Form::Bool,
+            "The load itself is what hurts: the mutant no-fault sends nothing in its place. Default: false.",
+        ),
         must(
             "requests",
             Form::List(&REQUEST),
@@ -169,7 +174,7 @@ pub static EXPECT: Type = Type {
 };
 
 /// The words for requests that were not answered.
-const ERRORS: [&str; 6] = [
+pub(super) const ERRORS: [&str; 6] = [
     "dns",
     "connectionRefused",
     "connectionReset",

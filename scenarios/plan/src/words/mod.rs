@@ -13,7 +13,7 @@ mod recorded;
 mod scenario;
 mod step;
 
-pub use check::{INVARIANT, OBJECTIVE, metric};
+pub use check::{Figure, INVARIANT, OBJECTIVE, figure};
 pub use load::{ERROR_KINDS, LOAD, REQUEST};
 pub use recorded::{DOCUMENTED, SIEGE};
 pub use scenario::{PARAM, PATCH, SCENARIO, SPEC};

@@ -44,6 +44,11 @@ pub static SPEC: Type = Type {
             "Values by name, used as ${name}: one for all profiles, or one for each.",
         ),
         must("target", Form::Object(&TARGET), "What may be touched."),
+        may(
+            "requires",
+            Form::Object(&REQUIRES),
+            "What the cluster must have; on one that lacks it the verdict is inconclusive and says the way out.",
+        ),
         must(
             "manifests",
             Form::Texts,
@@ -115,6 +120,28 @@ pub static TARGET: Type = Type {
         Form::Text,
         "The namespace of the system.",
     )],
+};
+
+pub static REQUIRES: Type = Type {
+    name: "requires",
+    about: "What a scenario needs of the cluster it runs on.",
+    fields: &[
+        may(
+            "apis",
+            Form::Texts,
+            "API groups, with or without a version, e.g. metrics.k8s.io or networking.istio.io/v1.",
+        ),
+        may(
+            "limits",
+            Form::Bool,
+            "Limits on CPU and memory are kept exactly. Default: false.",
+        ),
+        may(
+            "isolation",
+            Form::Bool,
+            "Each pod has its own /tmp, names and process numbers. Default: false.",
+        ),
+    ],
 };
 
 pub static PARAM: Type = Type {

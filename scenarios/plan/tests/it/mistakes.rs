@@ -321,3 +321,39 @@ fn what_is_looked_at_and_changed_in_the_cluster_is_said_in_full() {
         ]
     );
 }
+
+#[test]
+fn figures_have_their_fields_and_failures_are_said_in_part() {
+    let text = format!(
+        "{HEAD}  requires: {{ apis: metrics.k8s.io, limits: 1 }}
+  load: {{ rate: 2/s, duration: 3s, stress: maybe, requests: [{{ url: \"http://a:8080/\" }}] }}
+  objectives:
+    - {{ metric: replica.max, successCondition: == 3 }}
+    - {{ metric: replicas.max, successCondition: == 3 }}
+    - {{ metric: status.5o3, successCondition: == 3 }}
+    - {{ metric: errors.timeout, workload: a, successCondition: == 3 }}
+    - {{ metric: throughput, successCondition: '>= 100' }}
+    - {{ type: failures-are, service: a }}
+    - {{ name: b, type: failures-are, oneOf: [{{ }}, {{ status: 503, error: timeout }}, {{ eror: dns }}] }}
+    - {{ type: replacement-inside, deployment: a, atLeast: 2 }}
+"
+    );
+    assert_eq!(
+        told(&text),
+        [
+            "a.yaml:8:45: spec.requires.limits: 1 is neither true nor false; write true or false, without quotes",
+            "a.yaml:9:44: spec.load.stress: \"maybe\" is neither true nor false; write true or false, without quotes",
+            "a.yaml:11:17: spec.objectives[0].metric: no such metric: \"replica.max\"; did you mean replicas.max?",
+            "a.yaml:12:7: spec.objectives[1]: replicas.max needs workload; the name of the Deployment",
+            "a.yaml:13:17: spec.objectives[2].metric: no such metric: \"status.5o3\"; did you mean status.503?",
+            "a.yaml:14:43: spec.objectives[3].workload: workload means nothing with errors.timeout: that is a figure of a load; leave it out",
+            "a.yaml:15:47: spec.objectives[4].successCondition: in \">= 100\", \"100\" has no unit; write a comparison and a rate, as \">= 100/s\"",
+            "a.yaml:16:7: spec.objectives[5]: failures-are needs oneOf; the ways to fail",
+            "a.yaml:16:38: spec.objectives[5].service: service means nothing in failures-are; leave it out",
+            "a.yaml:17:46: spec.objectives[6].oneOf[0]: this is every failure there is; write status, bytes or error",
+            "a.yaml:17:61: spec.objectives[6].oneOf[1].status: status means nothing beside error: there is no answer; leave it out",
+            "a.yaml:17:86: spec.objectives[6].oneOf[2].eror: no such field in a failure; did you mean error?",
+            "a.yaml:18:59: spec.objectives[7].atLeast: atLeast means nothing in replacement-inside; leave it out",
+        ]
+    );
+}

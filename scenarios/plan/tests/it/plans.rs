@@ -348,3 +348,46 @@ fn what_is_looked_at_becomes_a_check_with_the_name_of_its_step() {
         assert!(told.contains(line), "{line} is not in {told}");
     }
 }
+
+#[test]
+fn without_faults_a_load_that_hurts_sends_nothing() {
+    let text = SCENARIO.replace(
+        "        duration: 6s\n",
+        "        duration: 6s\n        stress: true\n",
+    );
+    let plan = plans(
+        &text,
+        Profile::Quick,
+        Some(Mutant::NoFault),
+        &Overrides::new(),
+    );
+    let plan = plan.unwrap_or_else(|p| panic!("{p}")).remove(0);
+    let (_, load) = plan.loads().next().unwrap();
+    assert!(load.is_nothing());
+    assert!(plan::explain(&plan).contains("nothing, in place of the load that hurts"));
+}
+
+#[test]
+fn figures_of_workloads_count_over_the_run_or_during_a_load_and_needs_are_in_the_plan() {
+    let more = "
+  requires: { apis: [metrics.k8s.io], limits: true }
+  objectives:
+    - { metric: replicas.max, workload: mail, successCondition: == 3 }
+    - { metric: scaleOut.reaction, workload: mail, successCondition: <= 150s }
+    - { metric: status.503, successCondition: '> 0' }
+    - { type: failures-are, oneOf: [{ status: 503, bytes: 81 }, { error: timeout }] }
+";
+    let text = SCENARIO.replace("\n  objectives:\n", more);
+    let plan = plans(&text, Profile::Quick, None, &Overrides::new());
+    let plan = plan.unwrap_or_else(|p| panic!("{p}")).remove(0);
+    let told = plan::explain(&plan);
+    for line in [
+        "  on a cluster with the API metrics.k8s.io\n  on a cluster with exact limits on CPU and memory\n",
+        "replicas.max: replicas.max of mail == 3\n",
+        "scaleOut.reaction: scaleOut.reaction of mail during \"order\" <= 2 m 30 s\n",
+        "status.503: status.503 of \"order\" > 0\n",
+        "failures-are: every failed request of \"order\", at least 1, is HTTP 503 with 81 bytes or timeout\n",
+    ] {
+        assert!(told.contains(line), "{line} is not in {told}");
+    }
+}

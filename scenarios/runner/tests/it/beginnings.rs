@@ -89,3 +89,19 @@ async fn a_service_that_no_pod_can_reach_is_told() {
     assert!(why.contains("did not say what happened"), "{why}");
     nothing_was_done(&seen);
 }
+
+#[tokio::test(start_paused = true)]
+async fn on_a_cluster_that_lacks_what_is_needed_nothing_is_done() {
+    let world = World::new(Simulated::new().with(WORKER, worker(1)));
+    let mut plan = plan(vec![auth_down("auth-down", after(&[]))]);
+    plan.requires = vec![
+        model::Requirement::Api("apps/v1".into()),
+        model::Requirement::Api("shop.example".into()),
+    ];
+    let seen = world.run(&plan).await;
+    seen.after(
+        0,
+        |f| matches!(f, Fact::Lacking { what, .. } if what == "the API shop.example"),
+    );
+    nothing_was_done(&seen);
+}

@@ -125,6 +125,7 @@ pub fn plan(arm: &str, faulty: bool) -> Plan {
             ("STARTUP_DELAY".into(), "3s".into()),
             ("load".into(), "9s".into()),
         ]),
+        requires: vec![],
         namespace: "mybnb-7".into(),
         manifests: vec![Manifest {
             file: "k8s/manifests/mybnb/review.yaml".into(),
