@@ -39,9 +39,7 @@ pub fn answer(path: &str, headers: &HeaderMap) -> Option<Response> {
         }
         ["apis"] => group_list(),
         ["api", version] => resource_list("", version)?,
-        ["apis", group] => groups()
-            .find(|(g, _)| *g == group)
-            .map(|(g, v)| group_entry(g, v))?,
+        ["apis", group] => group_names().find(|name| *name == group).map(group_entry)?,
         ["apis", group, version] => resource_list(group, version)?,
         // Asked for by kubectl when a kind is unknown: an empty document makes it say so.
         ["openapi", "v2"] => {
@@ -66,7 +64,7 @@ fn version() -> Value {
     })
 }
 
-/// Groups with their version, each once, in the order of the table.
+/// Groups with each of their versions, in the order of the table.
 fn groups() -> impl Iterator<Item = (&'static str, &'static str)> {
     let mut groups: Vec<_> = KINDS
         .iter()
@@ -74,6 +72,19 @@ fn groups() -> impl Iterator<Item = (&'static str, &'static str)> {
         .collect();
     groups.dedup();
     groups.into_iter()
+}
+
+/// Groups, each once, in the order of the table.
+fn group_names() -> impl Iterator<Item = &'static str> {
+    let mut names: Vec<_> = groups().map(|(group, _)| group).collect();
+    names.dedup();
+    names.into_iter()
+}
+
+/// The versions of a group, the preferred one first.
+fn versions(group: &str) -> impl Iterator<Item = &'static str> {
+    let own = groups().filter(move |(name, _)| *name == group);
+    own.map(|(_, version)| version)
 }
 
 fn members<'a>(group: &'a str, version: &'a str) -> impl Iterator<Item = &'static Kind> + 'a {
@@ -107,15 +118,20 @@ fn categories(kind: &Kind) -> &'static [&'static str] {
 }
 
 fn aggregated(core: bool) -> Value {
-    let groups = groups().filter(|(group, _)| group.is_empty() == core);
+    let groups = group_names().filter(|group| group.is_empty() == core);
     let items: Vec<Value> = groups
-        .map(|(group, version)| {
-            let resources: Vec<Value> = members(group, version).map(aggregated_resource).collect();
+        .map(|group| {
+            let versions = versions(group).map(|version| {
+                let resources: Vec<Value> =
+                    members(group, version).map(aggregated_resource).collect();
+                json!({"version": version, "freshness": "Current", "resources": resources})
+            });
+            let versions: Vec<Value> = versions.collect();
             let mut metadata = json!({"creationTimestamp": null});
             if !core {
                 metadata["name"] = json!(group);
             }
-            json!({"metadata": metadata, "versions": [{"version": version, "freshness": "Current", "resources": resources}]})
+            json!({"metadata": metadata, "versions": versions})
         })
         .collect();
     json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
@@ -136,16 +152,16 @@ fn aggregated_resource(kind: &'static Kind) -> Value {
     })
 }
 
-fn group_entry(group: &str, version: &str) -> Value {
-    let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});
-    json!({"kind": "APIGroup", "apiVersion": "v1", "name": group, "versions": [version], "preferredVersion": version})
+fn group_entry(group: &str) -> Value {
+    let version =
+        |version| json!({"groupVersion": format!("{group}/{version}"), "version": version});
+    let versions: Vec<Value> = versions(group).map(version).collect();
+    json!({"kind": "APIGroup", "apiVersion": "v1", "name": group, "versions": versions, "preferredVersion": versions[0]})
 }
 
 fn group_list() -> Value {
-    let named = groups().filter(|(group, _)| !group.is_empty());
-    let groups: Vec<Value> = named
-        .map(|(group, version)| group_entry(group, version))
-        .collect();
+    let named = group_names().filter(|group| !group.is_empty());
+    let groups: Vec<Value> = named.map(group_entry).collect();
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 }
 
@@ -227,12 +243,30 @@ mod tests {
 
     #[test]
     fn every_group_is_listed_once() {
-        let mut names: Vec<_> = groups().collect();
+        let mut names: Vec<_> = group_names().collect();
         let count = names.len();
         names.sort();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert_eq!(count, 8);
+        assert_eq!(count, 9);
+    }
+
+    #[test]
+    fn a_group_prefers_its_newest_version() {
+        let mesh = group_entry("networking.istio.io");
+        assert_eq!(mesh["preferredVersion"]["version"], "v1");
+        let list = aggregated(false);
+        let items = list["items"].as_array().unwrap();
+        let mesh = items
+            .iter()
+            .find(|item| item["metadata"]["name"] == "networking.istio.io");
+        let versions: Vec<&Value> = mesh.unwrap()["versions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|version| &version["version"])
+            .collect();
+        assert_eq!(versions, ["v1", "v1beta1", "v1alpha3"]);
     }
 
     #[test]

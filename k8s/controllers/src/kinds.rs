@@ -59,6 +59,18 @@ pub(crate) const KINDS: &[Kind] = &[
         "rolebindings",
     ),
     kind("coordination.k8s.io", "v1", "Lease", "leases"),
+    kind(
+        "networking.istio.io",
+        "v1",
+        "DestinationRule",
+        "destinationrules",
+    ),
+    kind(
+        "networking.istio.io",
+        "v1",
+        "VirtualService",
+        "virtualservices",
+    ),
     kind("", "v1", "Event", "events"),
     Kind {
         is_namespaced: false,

@@ -59,6 +59,11 @@ impl Events {
         self.tell(about, true, reason, message);
     }
 
+    /// Good news about an object that is no pod.
+    pub fn normal_about(&self, about: ObjectReference, reason: &'static str, message: String) {
+        self.tell(about, false, reason, message);
+    }
+
     fn tell(&self, about: ObjectReference, warning: bool, reason: &'static str, message: String) {
         let told = Told {
             namespace: about.namespace.clone().unwrap_or_else(|| "default".into()),

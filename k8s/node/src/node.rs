@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
-use crate::net::{AddressBlock, Hosts, Proxy, ProxyTiming};
+use crate::net::{AddressBlock, Hosts, Mesh, Proxy, ProxyTiming};
 use crate::pods::{self, Context, Registry};
 use crate::runtime::{Runtime, Stop, Tier, Usage};
 use crate::watch::watch_all;
@@ -71,11 +71,19 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
         raise_file_limit();
     }
     let connections = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    // Simulated pods have no connections to treat.
+    let mesh = (tier != Tier::Simulated).then(|| {
+        let (mesh, task) = Mesh::start(client.clone(), events.clone(), connections.clone());
+        tasks.spawn(task);
+        mesh
+    });
     let proxy = Proxy {
         timing: config.proxy,
         hosts: hosts.clone(),
         events: events.clone(),
         listens: tier != Tier::Simulated,
+        mesh,
         node: connections.clone(),
     };
     let context = Context {
@@ -90,7 +98,6 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
         registry: registry.clone(),
         maps,
     };
-    let mut tasks = JoinSet::new();
     tasks.spawn(write_events);
     tasks.spawn(announce(client.clone(), tier, config.clock));
     tasks.spawn(watch_maps(client.clone(), maps_changed));

@@ -106,7 +106,7 @@ impl Api {
         let mut deleted: Vec<Value> = vec![];
         for object in objects {
             match self.delete_one(call.kind, &key_of(call.kind, &object), &options) {
-                Ok((object, _)) => deleted.push((*object).clone()),
+                Ok((object, _)) => deleted.push(call.kind.shown(&object)),
                 Err(refusal) if refusal.code == 404 => {}
                 Err(refusal) => return Err(refusal),
             }

@@ -4,6 +4,7 @@ mod addresses;
 mod call;
 mod delete;
 mod events;
+mod inject;
 mod read;
 mod scale;
 mod watch;

@@ -22,7 +22,7 @@ impl Api {
         let version = version.to_string();
         let list = match call.shape {
             Shape::Whole => {
-                let items: Vec<&Value> = objects.iter().map(Arc::as_ref).collect();
+                let items: Vec<Value> = objects.iter().map(|o| call.kind.shown(o)).collect();
                 let kind = format!("{}List", call.kind.kind);
                 list_of(&kind, &call.kind.api_version(), &version, json!(items))
             }
@@ -54,7 +54,7 @@ impl Api {
         with_columns: bool,
     ) -> Value {
         match shape {
-            Shape::Whole => (**object).clone(),
+            Shape::Whole => kind.shown(object),
             Shape::Metadata => metadata_of(object),
             Shape::Table => {
                 let version = object["metadata"]["resourceVersion"].as_str().unwrap_or("");

@@ -4,7 +4,7 @@ use super::{
     Api, Call,
     addresses::{self, Taken},
     call::Strictness,
-    parsed, warned,
+    inject, parsed, warned,
 };
 use crate::{
     clock::stamp,
@@ -43,7 +43,11 @@ impl Api {
         }
         let (object, ()) = self.store.update(&key, |current, objects| {
             check_namespace(call, &name, objects)?;
-            let object = self.completed(call, object, None, objects)?;
+            let mut object = self.completed(call, object, None, objects)?;
+            if call.kind.kind == "Pod" {
+                let namespace = objects.get(&Key::new("namespaces", "", &call.namespace));
+                inject::side_car(&mut object, namespace.map_or(&Value::Null, |n| n.as_ref()));
+            }
             if current.is_some() {
                 return Err(Refusal::already_exists(call.kind, &name));
             }
@@ -75,7 +79,7 @@ impl Api {
         }
         let (object, warnings) = self.store.update(&call.key(), |current, objects| {
             let current = current.ok_or_else(|| call.not_found())?;
-            let patched = patch.onto(current, &stamp(self.clock.now()))?;
+            let patched = patch.onto(&call.kind.shown(current), &stamp(self.clock.now()))?;
             let (proposed, warnings) = self.decoded(call, &patched)?;
             let next = self.revised(call, current, proposed, objects)?;
             Ok::<_, Refusal>((unless_dry(call, next), warnings))

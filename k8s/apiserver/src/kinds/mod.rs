@@ -11,6 +11,7 @@ pub use decode::Decoded;
 pub use tree::{Map, put_default, texts};
 
 use crate::refusal::{Problem, Refusal};
+use ::mesh::rules::{DestinationRule, GROUP as MESH, VirtualService};
 use decode::strict;
 use k8s_openapi::api::{
     apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch,
@@ -33,7 +34,7 @@ pub struct Kind {
     pub group: &'static str,
     pub version: &'static str,
     pub kind: &'static str,
-    /// Also the resource's key in the store: no two kinds share it.
+    /// Also the resource's key in the store: no two kinds share it, but all versions of one do.
     pub plural: &'static str,
     pub short: &'static [&'static str],
     pub namespaced: bool,
@@ -72,7 +73,42 @@ const fn kind(
     }
 }
 
-/// All kinds, in the order in which discovery lists them.
+/// A DestinationRule of one of its versions, which have the same fields.
+const fn destination_rule(version: &'static str) -> Kind {
+    Kind {
+        group: MESH,
+        version,
+        short: &["dr"],
+        subresources: &["status"],
+        generation: true,
+        check: checks::destination_rule,
+        ..kind(
+            "DestinationRule",
+            "destinationrules",
+            strict::<DestinationRule>,
+        )
+    }
+}
+
+/// A VirtualService of one of its versions, which have the same fields.
+const fn virtual_service(version: &'static str) -> Kind {
+    Kind {
+        group: MESH,
+        version,
+        short: &["vs"],
+        subresources: &["status"],
+        generation: true,
+        check: checks::virtual_service,
+        ..kind(
+            "VirtualService",
+            "virtualservices",
+            strict::<VirtualService>,
+        )
+    }
+}
+
+/// All kinds, in the order in which discovery lists them. A kind with several versions has a row for each, the preferred one first; its
+/// objects are the same in all of them.
 pub static KINDS: &[Kind] = &[
     Kind {
         short: &["ns"],
@@ -248,6 +284,12 @@ pub static KINDS: &[Kind] = &[
         group: "coordination.k8s.io",
         ..kind("Lease", "leases", strict::<coordination::Lease>)
     },
+    destination_rule("v1"),
+    virtual_service("v1"),
+    destination_rule("v1beta1"),
+    virtual_service("v1beta1"),
+    destination_rule("v1alpha3"),
+    virtual_service("v1alpha3"),
 ];
 
 /// The kind served under this group, version and plural.
@@ -272,6 +314,13 @@ impl Kind {
             "" => self.version.into(),
             group => format!("{group}/{}", self.version),
         }
+    }
+
+    /// `object`, of whichever version it was written in, as one of this version.
+    pub fn shown(&self, object: &Value) -> Value {
+        let mut shown = object.clone();
+        shown["apiVersion"] = json!(self.api_version());
+        shown
     }
 
     pub fn has(&self, subresource: &str) -> bool {
@@ -376,10 +425,11 @@ mod tests {
 
     #[test]
     fn no_two_kinds_share_a_plural() {
-        let mut plurals: Vec<_> = KINDS.iter().map(|k| k.plural).collect();
-        plurals.sort();
-        plurals.dedup();
-        assert_eq!(plurals.len(), KINDS.len());
+        for kind in KINDS {
+            let same = KINDS.iter().filter(|k| k.plural == kind.plural);
+            let others = same.filter(|k| (k.group, k.kind) != (kind.group, kind.kind));
+            assert_eq!(others.count(), 0, "{}", kind.plural);
+        }
     }
 
     #[test]

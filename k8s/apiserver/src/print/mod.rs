@@ -59,6 +59,8 @@ fn columns_of(kind: &Kind) -> &'static [Column] {
         "Role" => rows::ROLE,
         "RoleBinding" => rows::ROLE_BINDING,
         "Lease" => rows::LEASE,
+        "DestinationRule" => rows::DESTINATION_RULE,
+        "VirtualService" => rows::VIRTUAL_SERVICE,
         _ => &[NAME, AGE],
     }
 }

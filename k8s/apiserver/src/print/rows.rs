@@ -301,6 +301,29 @@ pub const LEASE: &[Column] = &[
     AGE,
 ];
 
+pub const DESTINATION_RULE: &[Column] = &[
+    NAME,
+    column("Host", |rule, _| rule["spec"]["host"].clone()),
+    AGE,
+];
+
+/// As kubectl prints a list in a column of its own.
+fn listed(list: &Value) -> Value {
+    match list.as_array() {
+        Some(_) => json!(list.to_string()),
+        None => json!(""),
+    }
+}
+
+pub const VIRTUAL_SERVICE: &[Column] = &[
+    NAME,
+    column("Gateways", |service, _| {
+        listed(&service["spec"]["gateways"])
+    }),
+    column("Hosts", |service, _| listed(&service["spec"]["hosts"])),
+    AGE,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

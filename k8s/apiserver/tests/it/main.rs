@@ -2,6 +2,7 @@
 
 mod deletes;
 mod door;
+mod mesh;
 mod objects;
 mod patches;
 mod refusals;

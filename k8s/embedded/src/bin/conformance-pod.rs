@@ -36,6 +36,10 @@ fn main() -> ExitCode {
                 println!("{}", request(address));
             }
         }
+        ["siege", address, path, clients, count] => {
+            let number = |text: &str| text.parse().expect("a number");
+            siege(address, path, number(clients), number(count));
+        }
         ["load", address] => loop {
             println!("{}", request(address));
             std::thread::sleep(PACE);
@@ -80,6 +84,35 @@ struct Pod {
     asked: Mutex<BTreeMap<String, u32>>,
 }
 
+/// So many clients one beside the other, each with so many requests one after the other, on a new connection each. A line for each answer:
+/// status, bytes, `server`, `x-envoy-overloaded`, milliseconds; without an answer the status is 0.
+fn siege(address: &str, path: &str, clients: usize, count: usize) {
+    std::thread::scope(|all| {
+        for _ in 0..clients {
+            all.spawn(|| {
+                for _ in 0..count {
+                    println!("{}", reply(address, path));
+                }
+            });
+        }
+    });
+}
+
+fn reply(address: &str, path: &str) -> String {
+    let began = Instant::now();
+    let text = exchange(address, path).unwrap_or_default();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+    let header = |name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+        let value = lines.find_map(|(own, value)| (own == name).then_some(value));
+        value.unwrap_or("-").to_owned()
+    };
+    let status = head.split(' ').nth(1).unwrap_or("0");
+    let (server, overloaded) = (header("server"), header("x-envoy-overloaded"));
+    let millis = began.elapsed().as_millis();
+    format!("{status} {} {server} {overloaded} {millis}", body.len())
+}
+
 async fn answer(State(pod): State<Arc<Pod>>, uri: Uri) -> (StatusCode, HeaderMap, String) {
     let path = uri.path().to_owned();
     let asked = {
@@ -105,6 +138,18 @@ async fn answer(State(pod): State<Arc<Pod>>, uri: Uri) -> (StatusCode, HeaderMap
         }
         ["switch"] if Path::new(DOWN).exists() => 503,
         ["fail", times] => failing(times.parse().expect("a number")),
+        ["slow", millis] => {
+            tokio::time::sleep(Duration::from_millis(millis.parse().expect("a number"))).await;
+            200
+        }
+        ["once", code] if asked == 1 => code.parse().expect("a status code"),
+        // A service that calls another and has no answer of its own without it.
+        ["call", address, ref rest @ ..] => {
+            let (address, path) = (address.to_owned(), format!("/{}", rest.join("/")));
+            let called = tokio::task::spawn_blocking(move || reply(&address, &path));
+            let reply = called.await.expect("it does not panic");
+            if reply.starts_with("200 ") { 200 } else { 500 }
+        }
         _ => 200,
     };
     let code = StatusCode::from_u16(code).expect("three digits");
@@ -141,15 +186,21 @@ fn request(address: &str) -> String {
 }
 
 fn ask(address: &str) -> std::io::Result<String> {
+    let text = exchange(address, "/")?;
+    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    body.ok_or_else(|| ErrorKind::ConnectionReset.into())
+}
+
+/// The whole answer, as it comes.
+fn exchange(address: &str, path: &str) -> std::io::Result<String> {
     let (host, port) = address.split_once(':').expect("name:port");
     let ip = names::resolve(host)?[0];
     let to = SocketAddr::new(ip, port.parse().expect("a port"));
     let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
-    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-    body.ok_or_else(|| ErrorKind::ConnectionReset.into())
+    Ok(text)
 }

@@ -9,6 +9,7 @@
 mod endings;
 mod jobs;
 mod kinds;
+mod mesh;
 mod network;
 mod probes;
 mod processes;

@@ -17,6 +17,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::mesh::MeshPort;
+
 /// Connections that may wait to be accepted: what a listener of a busy server has.
 const BACKLOG: u32 = 4096;
 /// Accepting fails when file descriptors run out; then a moment's pause is all that helps.
@@ -30,6 +32,7 @@ pub(super) struct ServicePort {
     address: SocketAddr,
     backends: watch::Sender<Backends>,
     listener: Option<AbortOnDropHandle<()>>,
+    mesh: Option<MeshPort>,
     /// Ends connections with the node. Those of a closed listener live on.
     node: CancellationToken,
 }
@@ -40,8 +43,15 @@ impl ServicePort {
             address,
             backends: watch::Sender::new(Arc::default()),
             listener: None,
+            mesh: None,
             node,
         }
+    }
+
+    /// Connections of and to pods with a side-car go through these.
+    pub fn with_mesh(mut self, mesh: impl FnOnce(watch::Receiver<Backends>) -> MeshPort) -> Self {
+        self.mesh = Some(mesh(self.backends.subscribe()));
+        self
     }
 
     /// New connections go to these from now on.
@@ -49,9 +59,10 @@ impl ServicePort {
     /// # Errors
     /// When the address cannot be listened on.
     pub fn set(&mut self, backends: Vec<SocketAddr>) -> io::Result<()> {
-        let is_empty = backends.is_empty();
+        let is_kept = self.mesh.as_ref().is_some_and(MeshPort::is_kept);
+        let is_closed = backends.is_empty() && !is_kept;
         self.backends.send_replace(backends.into());
-        if is_empty {
+        if is_closed {
             self.listener = None;
         } else if self
             .listener
@@ -61,11 +72,20 @@ impl ServicePort {
             let accepting = accept(
                 listen(self.address)?,
                 self.backends.subscribe(),
+                self.mesh.clone(),
                 self.node.clone(),
             );
             self.listener = Some(AbortOnDropHandle::new(tokio::spawn(accepting)));
         }
         Ok(())
+    }
+}
+
+impl Drop for ServicePort {
+    fn drop(&mut self) {
+        if let Some(mesh) = &self.mesh {
+            mesh.close();
+        }
     }
 }
 
@@ -83,16 +103,25 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 async fn accept(
     listener: TcpListener,
     backends: watch::Receiver<Backends>,
+    mesh: Option<MeshPort>,
     node: CancellationToken,
 ) {
     loop {
         match listener.accept().await {
             Ok((caller, _)) => {
-                let chosen = backends.borrow().choose(&mut rand::rng()).copied();
+                let backends = backends.borrow().clone();
+                let mesh = mesh.clone().filter(MeshPort::is_needed);
                 let node = node.clone();
-                tokio::spawn(
-                    async move { node.run_until_cancelled(forward(caller, chosen)).await },
-                );
+                let treating = async move {
+                    match mesh {
+                        Some(mesh) => mesh.accept(caller, backends).await,
+                        None => {
+                            let chosen = backends.choose(&mut rand::rng()).copied();
+                            forward(caller, chosen).await;
+                        }
+                    }
+                };
+                tokio::spawn(async move { node.run_until_cancelled(treating).await });
             }
             Err(error) => {
                 tracing::debug!(%error, "a connection was not accepted");
@@ -102,7 +131,8 @@ async fn accept(
     }
 }
 
-async fn forward(mut caller: TcpStream, to: Option<SocketAddr>) {
+/// A connection as it is, to one endpoint or to nobody.
+pub(super) async fn forward(mut caller: TcpStream, to: Option<SocketAddr>) {
     let connected = match to {
         Some(to) => TcpStream::connect(to).await,
         None => Err(io::ErrorKind::ConnectionRefused.into()),

@@ -3,9 +3,11 @@
 mod addresses;
 mod hosts;
 mod l4;
+mod mesh;
 mod proxy;
 mod table;
 
+pub(crate) use self::mesh::Mesh;
 pub use addresses::AddressBlock;
 pub(crate) use addresses::Lease;
 pub(crate) use hosts::{Hosts, Named};

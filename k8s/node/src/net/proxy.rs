@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -9,10 +10,12 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::watcher::Event;
 use kube::{Client, Resource};
+use mesh::names::ServiceName;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::l4::ServicePort;
+use super::mesh::{Mesh, MeshPort};
 use super::table::ListenPort;
 use super::{EndpointTable, Hosts, listen_ports, names};
 use crate::events::Events;
@@ -56,6 +59,8 @@ pub(crate) struct Proxy {
     pub events: Events,
     /// Simulated pods have no sockets to proxy to.
     pub listens: bool,
+    /// The side-cars of pods that have one.
+    pub mesh: Option<Arc<Mesh>>,
     /// Its cancellation ends every connection.
     pub node: CancellationToken,
 }
@@ -65,6 +70,16 @@ impl Proxy {
     pub async fn run(self, client: Client) {
         let mut services = watch_all::<Service>(&client);
         let mut slices = watch_all::<EndpointSlice>(&client);
+        let mut side_cars = self.mesh.as_ref().map(|mesh| mesh.changes());
+        let mut side_cars_changed = async || {
+            let changed = match &mut side_cars {
+                Some(changes) => changes.changed().await.is_ok(),
+                None => false,
+            };
+            if !changed {
+                std::future::pending::<()>().await;
+            }
+        };
         let mut state = State {
             proxy: self,
             services: BTreeMap::new(),
@@ -79,8 +94,28 @@ impl Proxy {
                 Some(event) = services.next() => state.on_service(event),
                 Some(event) = slices.next() => state.on_slice(event),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => state.program(),
+                () = side_cars_changed() => state.keep_open(),
                 else => return,
             }
+        }
+    }
+}
+
+impl Proxy {
+    fn service_port(&self, port: &ListenPort) -> ServicePort {
+        let own = ServicePort::new(port.address, self.node.clone());
+        let Some(mesh) = self.mesh.clone() else {
+            return own;
+        };
+        let service = ServiceName::new(&port.namespace, &port.service);
+        let (number, protocol) = (port.address.port(), port.protocol);
+        own.with_mesh(|backends| MeshPort::new(mesh, service, number, protocol, backends))
+    }
+
+    fn warn(&self, services: &BTreeMap<ServiceId, Service>, port: &ListenPort, error: &io::Error) {
+        if let Some(service) = services.get(&(port.namespace.clone(), port.service.clone())) {
+            self.events
+                .warning_about(service.object_ref(&()), "FailedToListen", cure(port, error));
         }
     }
 }
@@ -125,14 +160,29 @@ impl State {
         let wanted = listen_ports(self.services.values());
         self.ports.retain(|port, _| wanted.contains(port));
         for port in wanted {
+            let proxy = &self.proxy;
             self.ports.entry(port).or_insert_with_key(|port| Port {
-                service: ServicePort::new(port.address, self.proxy.node.clone()),
+                service: proxy.service_port(port),
                 programmed: vec![],
                 applied: None,
                 due: None,
             });
         }
+        self.keep_open();
         self.changed();
+    }
+
+    /// Ports that nobody is behind: callers with a side-car are answered there, others are refused.
+    fn keep_open(&mut self) {
+        if !self.proxy.listens {
+            return;
+        }
+        let empty = self.ports.iter_mut();
+        for (port, state) in empty.filter(|(_, state)| state.programmed.is_empty()) {
+            if let Err(error) = state.service.set(vec![]) {
+                self.proxy.warn(&self.services, port, &error);
+            }
+        }
     }
 
     fn on_slice(&mut self, event: Event<EndpointSlice>) {
@@ -185,14 +235,8 @@ impl State {
             state.due = None;
             state.programmed = endpoints.backends(port);
             state.applied = Some(now);
-            if let Err(error) = state.service.set(state.programmed.clone())
-                && let Some(service) = services.get(&(port.namespace.clone(), port.service.clone()))
-            {
-                proxy.events.warning_about(
-                    service.object_ref(&()),
-                    "FailedToListen",
-                    cure(port, &error),
-                );
+            if let Err(error) = state.service.set(state.programmed.clone()) {
+                proxy.warn(services, port, &error);
             }
         }
     }

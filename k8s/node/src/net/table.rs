@@ -6,6 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 
+use mesh::protocol::Protocol;
+
 use super::Named;
 
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
@@ -18,6 +20,8 @@ pub(crate) struct ListenPort {
     pub service: String,
     /// The port's name; empty when the only one has none.
     pub port: String,
+    /// What it speaks, as far as the Service says.
+    pub protocol: Protocol,
 }
 
 /// All TCP ports on which Services are called.
@@ -44,6 +48,10 @@ pub(crate) fn listen_ports<'a>(
                 namespace: namespace.clone(),
                 service: name.clone(),
                 port: port.name.clone().unwrap_or_default(),
+                protocol: Protocol::of(
+                    port.name.as_deref().unwrap_or_default(),
+                    port.app_protocol.as_deref(),
+                ),
             });
         }
     }
@@ -207,6 +215,7 @@ mod tests {
             namespace: "shop".into(),
             service: "room".into(),
             port: port.into(),
+            protocol: Protocol::Unknown,
         };
         table(endpoints)
             .backends(&port)

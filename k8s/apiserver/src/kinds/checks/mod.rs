@@ -1,11 +1,13 @@
 //! checks — what can be wrong with an object although every field has the right type. Texts are the real server's.
 
+mod mesh;
 mod names;
 mod pods;
 mod probes;
 mod services;
 mod workloads;
 
+pub use mesh::{destination_rule, virtual_service};
 pub use services::{service, service_change};
 pub use workloads::{
     deployment, horizontal_pod_autoscaler, job, job_change, replica_set, selector_change,
@@ -108,6 +110,7 @@ pub fn namespace(object: &Value, problems: &mut Problems) {
         &object["status"]["phase"],
         &["Active", "Terminating"],
     );
+    mesh::profile(object, problems);
 }
 
 pub fn pod(object: &Value, problems: &mut Problems) {
