@@ -36,7 +36,7 @@ impl Protocol {
             let length = first_bytes.len().min(method.len());
             first_bytes[..length] == method.as_bytes()[..length]
         };
-        !first_bytes.is_empty() && METHODS.iter().any(|method| begins(&method))
+        !first_bytes.is_empty() && METHODS.iter().any(begins)
     }
 }
 

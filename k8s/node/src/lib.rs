@@ -7,7 +7,7 @@
 //! | [`start`], [`Node`] | the node as a whole |
 //! | [`runtime`] | how a container is run, in three tiers |
 //! | [`shim`] | the process between the node and a container |
-//! | [`net`] | addresses, names and Services |
+//! | [`net`] | addresses, names, Services, and the side-cars of a mesh |
 //! | [`probes`] | startup, liveness and readiness |
 //! | `pods` | a pod's life from its first sight to its deletion |
 //! | `status` | what the API is told about it |
