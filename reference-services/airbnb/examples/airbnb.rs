@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1) {
-        Some(service) => airbnb::run(&service),
-        None => {
-            airbnb::run_all(&std::env::var("KAFKA_BROKERS").unwrap_or_else(|_| "none".to_owned()))
-        }
+        Some(service) => airbnb::SYSTEM.run(&service),
+        None => airbnb::SYSTEM
+            .run_all(&std::env::var("KAFKA_BROKERS").unwrap_or_else(|_| "none".to_owned())),
     }
 }

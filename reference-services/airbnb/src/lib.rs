@@ -14,8 +14,7 @@ pub mod room;
 mod rows;
 pub mod viewpage;
 
-use kernel::{Env, Running, Service, StartError, System};
-use std::process::ExitCode;
+use kernel::System;
 
 /// The services, the gateway first. It is at 8088 in the report **\[S\]**.
 pub const SYSTEM: System = System {
@@ -32,23 +31,3 @@ pub const SYSTEM: System = System {
 
 /// The names of the services.
 pub const SERVICES: [&str; 6] = SYSTEM.names();
-
-/// The definition of a service, if airbnb has one of this name.
-pub fn service(name: &str, env: &Env) -> Option<Service> {
-    SYSTEM.service(name, env)
-}
-
-/// Runs one service: [`System::run`].
-pub fn run(name: &str) -> ExitCode {
-    SYSTEM.run(name)
-}
-
-/// Runs the whole system in this process: [`System::run_all`].
-pub fn run_all(brokers: &str) -> ExitCode {
-    SYSTEM.run_all(brokers)
-}
-
-/// Starts the whole system on one address: [`System::start_all`].
-pub async fn start_all(env: &Env) -> Result<Vec<Running>, StartError> {
-    SYSTEM.start_all(env).await
-}

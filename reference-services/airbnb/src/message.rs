@@ -16,7 +16,7 @@ pub struct Message {
 /// The service.
 pub fn service() -> Service {
     Service::new("message")
-        .collection(Collection::<Message>::new("messages", "message"))
+        .collection(Collection::<Message>::new("messages", "message").index("rsvId"))
         .on_event(on_event)
 }
 

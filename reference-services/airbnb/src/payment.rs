@@ -16,9 +16,11 @@ pub struct Payment {
 
 /// The service.
 pub fn service() -> Service {
-    let payments = Collection::new("payments", "payment").on_create(|id, payment: &Payment| {
-        vec![Happened::PaymentApproved(payment.told(id)).told()]
-    });
+    let payments = Collection::new("payments", "payment")
+        .index("rsvId")
+        .on_create(|id, payment: &Payment| {
+            vec![Happened::PaymentApproved(payment.told(id)).told()]
+        });
     Service::new("payment")
         .collection::<Payment>(payments)
         .on_event(on_event)

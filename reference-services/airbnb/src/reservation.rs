@@ -35,6 +35,7 @@ pub fn service(env: &Env) -> Service {
         rejects_unavailable: env.or("REJECT_UNAVAILABLE", false),
     };
     let reservations = Collection::new("reservations", "reservation")
+        .index("guest")
         .completing(requested)
         .on_create(move |id, reservation: &Reservation| on_create(id, reservation, rules))
         .on_update(on_update)

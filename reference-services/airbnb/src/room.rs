@@ -43,7 +43,11 @@ pub fn service(env: &Env) -> Service {
         .on_delete(on_delete);
     Service::new("room")
         .collection::<Room>(rooms)
-        .collection(Collection::<Hold>::new("holds", "hold").internal())
+        .collection(
+            Collection::<Hold>::new("holds", "hold")
+                .internal()
+                .index("roomId"),
+        )
         .operation(Method::GET, "/check/chkAndReqReserve", move |asked| {
             check(asked, hold_time).unwrap_or_else(|refusal| vec![refusal.into()])
         })

@@ -32,8 +32,16 @@ struct Known {
 /// The service.
 pub fn service() -> Service {
     Service::new("viewpage")
-        .collection(Collection::<Roomview>::new("roomviews", "roomview"))
-        .collection(Collection::<Known>::new("knowns", "known").internal())
+        .collection(
+            Collection::<Roomview>::new("roomviews", "roomview")
+                .index("rsvId")
+                .index("roomId"),
+        )
+        .collection(
+            Collection::<Known>::new("knowns", "known")
+                .internal()
+                .index("rsvId"),
+        )
         .on_event(on_event)
 }
 

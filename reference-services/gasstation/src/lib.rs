@@ -11,8 +11,7 @@ pub mod pos;
 mod rows;
 pub mod station;
 
-use kernel::{Env, Service, System};
-use std::process::ExitCode;
+use kernel::System;
 
 /// The services, the gateway first.
 pub const SYSTEM: System = System {
@@ -25,18 +24,3 @@ pub const SYSTEM: System = System {
         ("station", 8084, |_| station::service()),
     ],
 };
-
-/// The definition of a service, if gasstation has one of this name.
-pub fn service(name: &str, env: &Env) -> Option<Service> {
-    SYSTEM.service(name, env)
-}
-
-/// Runs one service: [`System::run`].
-pub fn run(name: &str) -> ExitCode {
-    SYSTEM.run(name)
-}
-
-/// Runs the whole system in this process: [`System::run_all`].
-pub fn run_all(brokers: &str) -> ExitCode {
-    SYSTEM.run_all(brokers)
-}

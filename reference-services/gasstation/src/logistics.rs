@@ -21,7 +21,7 @@ pub struct Delivery {
 /// The service.
 pub fn service() -> Service {
     Service::new("logistics")
-        .collection(Collection::<Delivery>::new("deliveries", "delivery"))
+        .collection(Collection::<Delivery>::new("deliveries", "delivery").index("orderId"))
         .collection(rows::numbers())
         .on_event(on_event)
 }

@@ -37,6 +37,7 @@ pub fn service(env: &Env) -> Service {
     let told = identity.text();
     let code = identity.code().to_owned();
     let orders = Collection::new("orders", "order")
+        .index("orderId")
         .completing(ordered)
         .on_create(move |id, order| on_create(id, order, &code));
     Service::new("order")

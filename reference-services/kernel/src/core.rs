@@ -16,13 +16,15 @@ use crate::event::Event;
 use crate::service::{Adapter, Listener, Operation, Resource, Service};
 use crate::shape::{Fields, Misshapen};
 use crate::store::{Row, Store, StoreError};
+use crate::telemetry::Telemetry;
+use crate::telemetry::trace::Place;
 use connections::NoneFree;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
-use write::Opening;
+use write::{Opening, Written};
 
 /// How often a change is tried when others change the same row at the same moment.
 const TRIES_MAX: usize = 3;
@@ -38,6 +40,7 @@ pub(crate) struct Core {
     pub store: Store,
     pub edge: Edge,
     pub connections: Connections,
+    pub telemetry: Arc<Telemetry>,
     /// Told after each commit that may have put events into the outbox.
     pub committed: Notify,
 }
@@ -88,7 +91,13 @@ pub(crate) enum Extent {
 }
 
 impl Core {
-    pub fn new(service: Service, store: Store, edge: Edge, connections: Connections) -> Core {
+    pub fn new(
+        service: Service,
+        store: Store,
+        edge: Edge,
+        connections: Connections,
+        telemetry: Arc<Telemetry>,
+    ) -> Core {
         let Service {
             name,
             resources,
@@ -108,12 +117,13 @@ impl Core {
             store,
             edge,
             connections,
+            telemetry,
             committed: Notify::new(),
         }
     }
 
-    /// Creates a row if everything that has to happen for it succeeds. A failed attempt has used up an id. Where there is one row for
-    /// each value of a field and there is one already, that is changed.
+    /// Creates a row if everything that has to happen for it succeeds, and comes back with the row as it is then. A failed attempt has
+    /// used up an id. Where there is one row for each value of a field and there is one already, that is changed.
     pub async fn create(
         &self,
         resource: &Resource,
@@ -156,8 +166,8 @@ impl Core {
         };
         let effects = (resource.on_create)(row.id, &row.fields);
         let opening = Opening::Insert(&resource.table, &row, resource.one_per);
-        self.perform(opening, effects, correlation).await?;
-        Ok(row)
+        let written = self.perform(opening, effects, correlation).await?;
+        Ok(written.row.unwrap_or(row))
     }
 
     /// Changes a row, or a part of it.
@@ -182,7 +192,7 @@ impl Core {
             match self.perform(opening, effects, correlation).await {
                 Err(Rejected::Contended) => {}
                 Err(why) => return Err(why),
-                Ok(_) => return Ok(new),
+                Ok(written) => return Ok(written.row.unwrap_or(new)),
             }
         }
         Err(Rejected::Contended)
@@ -228,11 +238,12 @@ impl Core {
         correlation: &Correlation,
     ) -> Result<Option<Reply>, Rejected> {
         let effects = (operation.handle)(asked);
-        self.perform(Opening::Nothing, effects, correlation).await
+        let written = self.perform(Opening::Nothing, effects, correlation).await?;
+        Ok(written.reply)
     }
 
     /// Handles an event, unless it has been handled before: the note of that is in the same transaction as the effects.
-    pub async fn handle(&self, event: &Event) -> Result<Handled, Rejected> {
+    pub async fn handle(&self, event: &Event, place: Place) -> Result<Handled, Rejected> {
         let Some(Listener(decide)) = &self.listener else {
             return Ok(Handled::NotOurs);
         };
@@ -243,7 +254,7 @@ impl Core {
         if self.store.has_handled(&event.event_id).await? {
             return Ok(Handled::Before);
         }
-        let correlation = Correlation::of_event(event);
+        let correlation = Correlation::of_event(event).at(place);
         let opening = Opening::First(event);
         match self.perform(opening, effects, &correlation).await {
             Ok(_) => Ok(Handled::Now),
@@ -261,7 +272,9 @@ impl Core {
                 "left unfinished before; {}",
                 event.kind()
             );
-            self.store.tell_undo(&event).await?;
+            self.store
+                .tell_undo(&event, &Place::new().to_string())
+                .await?;
         }
         Ok(())
     }
@@ -272,7 +285,7 @@ impl Core {
         opening: Opening<'_>,
         effects: Vec<Effect>,
         correlation: &Correlation,
-    ) -> Result<Option<Reply>, Rejected> {
+    ) -> Result<Written, Rejected> {
         let connection = self.connections.hold().await;
         let _connection = connection.map_err(|NoneFree| Rejected::NoConnection)?;
         let mut undos = Vec::new();
@@ -283,7 +296,8 @@ impl Core {
         if done.is_err() {
             for event in undos {
                 // If the database fails now, the note is still in it and is found at the next start.
-                if let Err(why) = self.store.tell_undo(&event).await {
+                let place = correlation.place().child().to_string();
+                if let Err(why) = self.store.tell_undo(&event, &place).await {
                     tracing::error!(event = event.event_id, "not told: {}: {why}", event.kind());
                 }
             }

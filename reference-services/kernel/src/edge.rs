@@ -6,7 +6,7 @@
 //! [`hystrix`] does it instead. With `EDGE_<CALLEE>_CALL=off` nobody is asked and every call counts as done with an empty answer: an
 //! experiment that cannot tell this from a call shows nothing about the call.
 
-mod client;
+pub(crate) mod client;
 mod ending;
 mod guard;
 pub mod hystrix;
@@ -17,17 +17,20 @@ pub use guard::TIMEOUT;
 use crate::correlation::Correlation;
 use crate::effect::Call;
 use crate::env::Env;
+use crate::telemetry::Telemetry;
+use crate::telemetry::trace::{self, Kind, Place, Span};
 use axum::body::Body;
 use bytes::Bytes;
 use client::{HttpClient, deepest, http_client};
 use ending::{Class, Ending};
 use guard::Guard;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Answers to calls are small; a larger one is not read.
 const ANSWER_MAX: usize = 1 << 20;
@@ -52,16 +55,18 @@ pub struct Edge {
     client: HttpClient,
     guards: BTreeMap<&'static str, Guard>,
     fallbacks: BTreeMap<&'static str, Fallback>,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Edge {
     /// Guards for the named callees, as the environment wants them.
-    pub fn new(callees: &[&'static str], env: &Env) -> Edge {
+    pub(crate) fn new(callees: &[&'static str], env: &Env, telemetry: &Arc<Telemetry>) -> Edge {
         Edge {
+            telemetry: telemetry.clone(),
             client: http_client(),
             guards: callees
                 .iter()
-                .map(|callee| (*callee, Guard::new(callee, env)))
+                .map(|callee| (*callee, Guard::new(callee, env, &telemetry.metrics)))
                 .collect(),
             fallbacks: BTreeMap::new(),
         }
@@ -73,7 +78,7 @@ impl Edge {
         self
     }
 
-    /// Makes the call; comes back within the callee's time limit. A callee that was not named to [`Edge::new`] is refused.
+    /// Makes the call; comes back within the callee's time limit. A callee that was not named is refused.
     pub async fn call(&self, call: &Call, correlation: &Correlation) -> Answer {
         let Some(guard) = self.guards.get(call.callee) else {
             return Answer::Refused(format!(
@@ -84,12 +89,17 @@ impl Edge {
         if !guard.asks {
             return Answer::Ok(Bytes::new());
         }
-        let request = match request(call, &guard.origin, correlation) {
+        let place = correlation.place().child();
+        let request = match request(call, &guard.origin, correlation, place) {
             Ok(request) => request,
             Err(why) => return Answer::Refused(why.to_string()).about(call.callee),
         };
+        let began = Began::now();
+        let method = request.method().clone();
         let exchange = answered(self.client.clone(), request, guard.timeout);
-        let answer = guard.pass(exchange).await.answer.about(call.callee);
+        let ending = guard.pass(exchange).await;
+        self.tell(guard, ending.class, began, place, &method);
+        let answer = ending.answer.about(call.callee);
         let fallback = self.fallbacks.get(call.callee);
         match (answer, fallback.filter(|_| guard.has_fallback())) {
             (Answer::Refused(why) | Answer::Unknown(why), Some(fallback)) => {
@@ -114,20 +124,64 @@ impl Edge {
         *request.uri_mut() = format!("{}{path}", guard.origin)
             .parse()
             .map_err(|_| StatusCode::BAD_REQUEST)?;
-        match tokio::time::timeout(guard.timeout, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(why)) => {
-                tracing::warn!(callee, "no answer: {}", deepest(&why));
-                Err(if why.is_connect() {
-                    StatusCode::SERVICE_UNAVAILABLE
-                } else {
-                    StatusCode::BAD_GATEWAY
-                })
-            }
-            Err(_) => {
-                tracing::warn!(callee, "no answer within {:?}", guard.timeout);
-                Err(StatusCode::GATEWAY_TIMEOUT)
-            }
+        let place = Place::of_headers(request.headers());
+        request.headers_mut().insert(trace::HEADER, place.header());
+        let (began, method) = (Began::now(), request.method().clone());
+        let (answer, class) =
+            match tokio::time::timeout(guard.timeout, self.client.request(request)).await {
+                Ok(Ok(response)) => {
+                    let class = Class::of(response.status());
+                    (Ok(response), class)
+                }
+                Ok(Err(why)) => {
+                    tracing::warn!(callee, "no answer: {}", deepest(&why));
+                    if why.is_connect() {
+                        (Err(StatusCode::SERVICE_UNAVAILABLE), Class::Unreachable)
+                    } else {
+                        (Err(StatusCode::BAD_GATEWAY), Class::Broken)
+                    }
+                }
+                Err(_) => {
+                    tracing::warn!(callee, "no answer within {:?}", guard.timeout);
+                    (Err(StatusCode::GATEWAY_TIMEOUT), Class::TimedOut)
+                }
+            };
+        self.tell(guard, class, began, place, &method);
+        answer
+    }
+
+    /// Counts a call and traces it.
+    fn tell(&self, guard: &Guard, class: Class, began: Began, place: Place, method: &Method) {
+        let (callee, took) = (guard.callee, began.clock.elapsed());
+        self.telemetry.metrics.called(callee, class.label(), took);
+        self.telemetry.tracer.ended(place, || Span {
+            place,
+            kind: Kind::Client,
+            name: format!("{method} {callee}"),
+            began: began.wall,
+            took,
+            attributes: vec![
+                ("server.address", callee.to_owned()),
+                ("http.request.method", method.to_string()),
+                ("brownout.ending", class.label().to_owned()),
+            ],
+            is_error: !class.is_well(),
+        });
+    }
+}
+
+/// When a call began: by the clock that measures, and by the one on the wall.
+#[derive(Clone, Copy, Debug)]
+struct Began {
+    clock: Instant,
+    wall: SystemTime,
+}
+
+impl Began {
+    fn now() -> Began {
+        Began {
+            clock: Instant::now(),
+            wall: SystemTime::now(),
         }
     }
 }
@@ -158,6 +212,7 @@ fn request(
     call: &Call,
     origin: &str,
     correlation: &Correlation,
+    place: Place,
 ) -> Result<Request<Body>, http::Error> {
     let uri = format!("{origin}{}", call.path);
     let request = match call.body {
@@ -170,6 +225,7 @@ fn request(
     };
     request
         .header(crate::correlation::HEADER, correlation.as_str())
+        .header(trace::HEADER, place.header())
         .body(body)
 }
 

@@ -82,6 +82,11 @@ impl Env {
         value
     }
 
+    /// The variable's value byte for byte, blanks and line ends included: a Secret is given as it is.
+    pub fn verbatim(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
     /// The variable's value, or `default`.
     pub fn or<T: Setting>(&self, name: &str, default: T) -> T {
         self.get(name).unwrap_or(default)
@@ -234,6 +239,18 @@ mod tests {
         assert_eq!(read("20"), None);
         assert_eq!(read("s"), None);
         assert_eq!(read("-1s"), None);
+    }
+
+    #[test]
+    fn a_value_is_trimmed_unless_it_is_wanted_verbatim() {
+        let env = Env::from_iter([("station_nm", "-n 'SK Imme' \r\n"), ("empty", "")]);
+        assert_eq!(env.get("station_nm"), Some("-n 'SK Imme'".to_owned()));
+        assert_eq!(env.verbatim("station_nm"), Some("-n 'SK Imme' \r\n"));
+        assert_eq!(
+            (env.verbatim("empty"), env.get::<String>("empty")),
+            (Some(""), None)
+        );
+        assert_eq!(env.verbatim("absent"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - [`shape`], [`json`], [`page`], [`hal`]: resources on the wire, as Spring Data REST wrote them, to the byte
 //! - [`store`]: rows, outgoing events and handled events in one database; [`bus`]: events through Kafka
 //! - [`edge`]: guarded calls to other services; [`correlation`]: one id for a whole flow
+//! - `telemetry`: counts for Prometheus, spans for OpenTelemetry
 //! - [`system`]: services that belong together; [`serve`], [`process`]: a service's life; [`health`]: how it tells; [`cost`]: what it is made to cost; [`env`](mod@env): its configuration
 //!
 //! ```no_run
@@ -43,6 +44,7 @@ pub mod service;
 pub mod shape;
 pub mod store;
 pub mod system;
+mod telemetry;
 
 pub use asked::Asked;
 pub use effect::{Call, Effect, Refusal};

@@ -8,6 +8,7 @@ use crate::health::Life;
 use crate::http_api::{self, Extras};
 use crate::service::Service;
 use crate::store::{Store, StoreError};
+use crate::telemetry::Telemetry;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -66,6 +67,7 @@ pub struct Running {
     listening: CancellationToken,
     server: JoinHandle<()>,
     bus: Option<Bus>,
+    telemetry: Arc<Telemetry>,
 }
 
 /// What a service reads from its environment.
@@ -78,6 +80,7 @@ struct Settings {
     kafka: Option<Kafka>,
     edge: Edge,
     connections: Connections,
+    telemetry: Arc<Telemetry>,
 }
 
 /// Starts a service: waits out `STARTUP_DELAY`, in which nothing listens, then listens at `POD_IP` (or everywhere) and `PORT` (8080; 0 for
@@ -97,7 +100,7 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
         url: settings.database.clone(),
         source,
     };
-    let store = Store::open(&settings.database, &tables)
+    let store = Store::open(&settings.database, service.name, &tables)
         .await
         .map_err(no_database)?;
     let extras = Extras {
@@ -119,6 +122,7 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
         store,
         settings.edge,
         settings.connections,
+        settings.telemetry.clone(),
     ));
     core.tell_undos_left_behind().await.map_err(no_database)?;
     let router = http_api::router(&core, &life, &extras, settings.cpu_per_request);
@@ -132,6 +136,7 @@ pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
         listening,
         server,
         bus,
+        telemetry: settings.telemetry,
     })
 }
 
@@ -155,6 +160,7 @@ impl Running {
         if let Some(bus) = &mut self.bus {
             bus.stop(deadline.min(Instant::now()) + LAST_EVENTS).await;
         }
+        self.telemetry.tracer.flush().await;
     }
 }
 
@@ -167,17 +173,17 @@ impl Drop for Running {
 impl Settings {
     fn of(service: &Service, env: &Env) -> Result<Settings, BadEnv> {
         let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let telemetry = Telemetry::of(service.name, env);
         let settings = Settings {
             address: SocketAddr::new(env.or("POD_IP", everywhere), env.or("PORT", 8080)),
-            database: env
-                .or("DATABASE_URL", "sqlite::memory:".to_owned())
-                .replace("{service}", service.name),
+            database: env.or("DATABASE_URL", "sqlite::memory:".to_owned()),
             startup_delay: env.or("STARTUP_DELAY", Duration::ZERO),
             cpu_per_request: env.or("CPU_PER_REQUEST", Duration::ZERO),
             drain: env.or("SHUTDOWN_DRAIN", DRAIN),
             kafka: Kafka::of(service.name, service.topic, env),
-            edge: Edge::new(&service.callees, env).with_fallbacks(&service.fallbacks),
+            edge: Edge::new(&service.callees, env, &telemetry).with_fallbacks(&service.fallbacks),
             connections: Connections::of(env),
+            telemetry,
         };
         env.check()?;
         Ok(settings)

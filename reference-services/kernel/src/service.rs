@@ -35,6 +35,7 @@ pub struct Service {
 /// A collection of resources of type `T`, stored and served under its name.
 pub struct Collection<T> {
     relation: Relation,
+    indexes: Vec<&'static str>,
     is_internal: bool,
     one_per: Option<&'static str>,
     completing: fn(T) -> T,
@@ -202,6 +203,7 @@ impl<T> Collection<T> {
     pub fn new(many: &'static str, one: &'static str) -> Collection<T> {
         Collection {
             relation: Relation { many, one },
+            indexes: vec![],
             is_internal: false,
             one_per: None,
             completing: |row| row,
@@ -211,6 +213,12 @@ impl<T> Collection<T> {
             on_update: Box::new(|_, _, _| vec![]),
             on_delete: |_, _| vec![],
         }
+    }
+
+    /// Finds rows by this field quickly, however many there are: for a field that effects look at or change by, again and again.
+    pub fn index(mut self, field: &'static str) -> Collection<T> {
+        self.indexes.push(field);
+        self
     }
 
     /// Keeps the collection to the service: stored, but not served.
@@ -274,8 +282,10 @@ impl<T> Collection<T> {
 
 impl<T: Serialize + DeserializeOwned + Default + 'static> Collection<T> {
     fn into_resource(self) -> Resource {
+        let shape = Shape::of::<T>();
         let Collection {
             relation,
+            indexes,
             is_internal,
             one_per,
             completing,
@@ -285,13 +295,21 @@ impl<T: Serialize + DeserializeOwned + Default + 'static> Collection<T> {
             on_update,
             on_delete,
         } = self;
+        for field in &indexes {
+            assert!(
+                shape.kind(field).is_some(),
+                "{}: {field} is not one of its fields",
+                relation.many
+            );
+        }
         Resource {
             relation,
             is_internal,
             one_per,
             table: Table {
                 name: relation.many,
-                shape: Shape::of::<T>(),
+                shape,
+                indexes,
             },
             complete: Box::new(move |fields| Ok(fields_of(&completing(typed(fields)?)))),
             revise: Box::new(move |was, is| {

@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1) {
-        Some(service) => mybnb::run(&service),
-        None => {
-            mybnb::run_all(&std::env::var("KAFKA_BROKERS").unwrap_or_else(|_| "none".to_owned()))
-        }
+        Some(service) => mybnb::SYSTEM.run(&service),
+        None => mybnb::SYSTEM
+            .run_all(&std::env::var("KAFKA_BROKERS").unwrap_or_else(|_| "none".to_owned())),
     }
 }

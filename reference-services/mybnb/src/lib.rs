@@ -14,8 +14,7 @@ pub mod pay;
 pub mod review;
 pub mod room;
 
-use kernel::{Env, Running, Service, StartError, System};
-use std::process::ExitCode;
+use kernel::System;
 
 /// The services, the gateway first.
 pub const SYSTEM: System = System {
@@ -35,23 +34,3 @@ pub const SYSTEM: System = System {
 
 /// The names of the services.
 pub const SERVICES: [&str; 9] = SYSTEM.names();
-
-/// The definition of a service, if mybnb has one of this name.
-pub fn service(name: &str, env: &Env) -> Option<Service> {
-    SYSTEM.service(name, env)
-}
-
-/// Runs one service: [`System::run`].
-pub fn run(name: &str) -> ExitCode {
-    SYSTEM.run(name)
-}
-
-/// Runs the whole system in this process: [`System::run_all`].
-pub fn run_all(brokers: &str) -> ExitCode {
-    SYSTEM.run_all(brokers)
-}
-
-/// Starts the whole system on one address: [`System::start_all`].
-pub async fn start_all(env: &Env) -> Result<Vec<Running>, StartError> {
-    SYSTEM.start_all(env).await
-}

@@ -23,7 +23,7 @@ pub struct Mypage {
 /// The service.
 pub fn service() -> Service {
     Service::new("mypage")
-        .collection(Collection::<Mypage>::new("mypages", "mypage"))
+        .collection(Collection::<Mypage>::new("mypages", "mypage").index("bookingId"))
         .on_event(on_event)
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 /// The service. What it stores is what it tells: a [`Payment`].
 pub fn service() -> Service {
     Service::new("pay")
-        .collection(Collection::<Payment>::new("pays", "pay"))
+        .collection(Collection::<Payment>::new("pays", "pay").index("bookingId"))
         .on_event(on_event)
 }
 

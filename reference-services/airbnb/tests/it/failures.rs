@@ -130,7 +130,7 @@ async fn a_request_that_failed_after_the_room_was_held_gives_the_room_back() {
     let env = world.env.clone().with("PAYMENT_URL", silent_url);
     let env = env
         .with("EDGE_PAYMENT_TIMEOUT", "100ms")
-        .with("DATABASE_URL", "sqlite::memory:");
+        .with("DATABASE_URL", databases::url());
     let env = env.with("KAFKA_GROUP", "impatient");
     let impatient = crate::world::start("reservation", &env).await;
     let refused = post(

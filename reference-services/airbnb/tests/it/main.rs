@@ -2,6 +2,7 @@
 
 mod failures;
 mod holds;
+mod postgres;
 mod requests;
 mod saga;
 mod world;

@@ -148,7 +148,7 @@ async fn a_taken_room_is_a_reservation_without_payment_unless_that_is_to_be_refu
     assert_eq!(world.list("payments").await.len(), 1);
 
     let strict_env = world.env.clone().with("REJECT_UNAVAILABLE", "true");
-    let strict_env = strict_env.with("DATABASE_URL", "sqlite::memory:");
+    let strict_env = strict_env.with("DATABASE_URL", databases::url());
     let strict = start("reservation", &strict_env.with("KAFKA_BROKERS", "none")).await;
     let refused = post(
         &strict,

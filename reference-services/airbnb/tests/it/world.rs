@@ -53,7 +53,7 @@ impl World {
             ..Config::new("127.0.0.1:0".parse().unwrap(), folder.path().join("kafka"))
         };
         let broker = Broker::start(config).await.unwrap();
-        let files = format!("sqlite://{}/{{service}}.db", folder.path().display());
+        let files = databases::lasting(folder.path(), "{service}.db");
         let env = Env::from_iter(variables.iter().copied())
             .with("KAFKA_BROKERS", broker.local_addr().to_string())
             .with("DATABASE_URL", files);
@@ -94,7 +94,7 @@ impl World {
             .clone()
             .with("POD_IP", "127.0.0.1")
             .with("PORT", port);
-        kernel::start(airbnb::service(name, &env).unwrap(), &env)
+        kernel::start(airbnb::SYSTEM.service(name, &env).unwrap(), &env)
             .await
             .unwrap()
     }
@@ -164,8 +164,9 @@ pub async fn start(name: &str, env: &Env) -> Running {
         .clone()
         .with("POD_IP", "127.0.0.1")
         .with("PORT", "0")
-        .with_default("KAFKA_BROKERS", "none");
-    kernel::start(airbnb::service(name, &env).unwrap(), &env)
+        .with_default("KAFKA_BROKERS", "none")
+        .with_default("DATABASE_URL", databases::url());
+    kernel::start(airbnb::SYSTEM.service(name, &env).unwrap(), &env)
         .await
         .unwrap()
 }

@@ -4,5 +4,6 @@ mod chain;
 mod conserved;
 mod demonstration;
 mod manifests;
+mod postgres;
 mod requests;
 mod world;

@@ -37,8 +37,9 @@ pub async fn start(name: &str, env: &Env) -> Running {
         .clone()
         .with("POD_IP", "127.0.0.1")
         .with("PORT", "0")
-        .with_default("KAFKA_BROKERS", "none");
-    kernel::start(gasstation::service(name, &env).unwrap(), &env)
+        .with_default("KAFKA_BROKERS", "none")
+        .with_default("DATABASE_URL", databases::url());
+    kernel::start(gasstation::SYSTEM.service(name, &env).unwrap(), &env)
         .await
         .unwrap()
 }

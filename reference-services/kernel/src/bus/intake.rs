@@ -4,14 +4,15 @@ use super::Kafka;
 use super::client::Consumer;
 use crate::core::{Core, Handled, Rejected};
 use crate::event::Event;
+use crate::telemetry::trace::{self, Kind, Place, Span};
 use rdkafka::Message;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 /// How often an event is tried before it is left aside, and the pauses in between, as in Spring: 1 s, then 2 s.
@@ -69,10 +70,9 @@ async fn read(core: &Core, consumer: Consumer, stop: &CancellationToken) -> Resu
 /// Handles an event, tried again after a pause when it fails, and left aside after the last try, unless the service is patient and it
 /// is another that fails. False when it has to be read again because the service ends.
 async fn take(core: &Core, message: &BorrowedMessage<'_>, stop: &CancellationToken) -> bool {
-    let payload = message.payload().unwrap_or_default();
     let mut pauses = PAUSES.into_iter();
     loop {
-        let Err(why) = handle(core, payload).await else {
+        let Err(why) = handle(core, message).await else {
             return true;
         };
         let place = format!(
@@ -97,21 +97,50 @@ async fn take(core: &Core, message: &BorrowedMessage<'_>, stop: &CancellationTok
     }
 }
 
-async fn handle(core: &Core, payload: &[u8]) -> Result<(), Rejected> {
-    let event = Event::from_json(payload)?;
-    let handled = core.handle(&event).await?;
-    let said = match handled {
-        Handled::Now => "handled",
-        Handled::Before => "had handled",
-        Handled::NotOurs => return Ok(()),
+async fn handle(core: &Core, message: &BorrowedMessage<'_>) -> Result<(), Rejected> {
+    let event = Event::from_json(message.payload().unwrap_or_default())?;
+    let (place, began, clock) = (place(message), SystemTime::now(), Instant::now());
+    let handled = core.handle(&event, place).await;
+    let (outcome, said) = match &handled {
+        Ok(Handled::Now) => ("handled", Some("handled")),
+        Ok(Handled::Before) => ("repeated", Some("had handled")),
+        Ok(Handled::NotOurs) => ("ignored", None),
+        Err(_) => ("failed", None),
     };
-    tracing::info!(
-        correlation = event.correlation_id,
-        event = event.event_id,
-        "{said} {}",
-        event.kind()
-    );
-    Ok(())
+    core.telemetry.metrics.consumed(event.kind(), outcome);
+    if outcome != "ignored" {
+        core.telemetry.tracer.ended(place, || Span {
+            place,
+            kind: Kind::Consumer,
+            name: format!("process {}", event.kind()),
+            began,
+            took: clock.elapsed(),
+            attributes: vec![
+                ("messaging.message.id", event.event_id.clone()),
+                ("correlation.id", event.correlation_id.clone()),
+                ("brownout.outcome", outcome.to_owned()),
+            ],
+            is_error: handled.is_err(),
+        });
+    }
+    if let Some(said) = said {
+        tracing::info!(
+            correlation = event.correlation_id,
+            event = event.event_id,
+            "{said} {}",
+            event.kind()
+        );
+    }
+    handled.map(drop)
+}
+
+/// Where its sender was when it published the event, and we are part of that.
+fn place(message: &BorrowedMessage<'_>) -> Place {
+    let header = message.headers().and_then(|headers| {
+        let named = headers.iter().find(|header| header.key == trace::HEADER)?;
+        str::from_utf8(named.value?).ok()
+    });
+    Place::after(header)
 }
 
 fn position_after(message: &BorrowedMessage<'_>) -> Result<TopicPartitionList, KafkaError> {

@@ -7,7 +7,9 @@ use super::Kafka;
 use super::client::Producer;
 use crate::core::Core;
 use crate::store::{StoreError, Waiting};
+use crate::telemetry::trace;
 use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +67,9 @@ async fn step(
         None => producer.insert(kafka.producer().await?),
     };
     send(producer, &kafka.topic, &waiting).await?;
+    for event in &waiting {
+        core.telemetry.metrics.published(&event.kind());
+    }
     core.store.sent_up_to(last.number).await?;
     Ok(waiting.len())
 }
@@ -73,6 +78,10 @@ async fn send(producer: &Producer, topic: &str, waiting: &[Waiting]) -> Result<(
     let mut deliveries = Vec::with_capacity(waiting.len());
     for event in waiting {
         let record = FutureRecord::to(topic)
+            .headers(OwnedHeaders::new().insert(Header {
+                key: trace::HEADER,
+                value: Some(&event.traceparent),
+            }))
             .key(&event.key)
             .payload(&event.payload);
         deliveries.push(producer.send_result(record).map_err(|(why, _)| why)?);

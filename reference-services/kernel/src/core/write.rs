@@ -6,8 +6,10 @@ use crate::effect::{Effect, Reply};
 use crate::event::Event;
 use crate::shape::Fields;
 use crate::store::{Row, Table, Transaction};
+use crate::telemetry::trace::{Kind, Span};
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// What a transaction begins with. Where it does not hold any more, nothing is written.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,15 @@ pub(super) enum Opening<'a> {
     First(&'a Event),
 }
 
+/// What came of a transaction.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Written {
+    /// The answer of an operation.
+    pub reply: Option<Reply>,
+    /// The row it began with, as it is after everything that followed.
+    pub row: Option<Row>,
+}
+
 impl Core {
     /// Writes everything, or nothing.
     pub(super) async fn write(
@@ -30,7 +41,7 @@ impl Core {
         effects: Vec<Effect>,
         undos: &[Event],
         correlation: &Correlation,
-    ) -> Result<Option<Reply>, Rejected> {
+    ) -> Result<Written, Rejected> {
         let mut transaction = self.store.begin().await?;
         let effects = self.looked(&mut transaction, effects).await?;
         opening.open(&mut transaction).await?;
@@ -61,11 +72,12 @@ impl Core {
                 }
             }
         }
+        let row = opening.written(&mut transaction).await?;
         for (port, what) in deliveries {
             self.deliver(port, what).await?;
         }
         transaction.commit().await?;
-        Ok(reply)
+        Ok(Written { reply, row })
     }
 
     /// What is to be written when everything has been looked at. Nothing is written yet, so every look sees the same.
@@ -104,7 +116,20 @@ impl Core {
                     "{}",
                     event.kind()
                 );
-                transaction.publish(&event).await?;
+                let place = correlation.place().child();
+                transaction.publish(&event, &place.to_string()).await?;
+                self.telemetry.tracer.ended(place, || Span {
+                    place,
+                    kind: Kind::Producer,
+                    name: format!("publish {}", event.kind()),
+                    began: event.timestamp.into(),
+                    took: Duration::ZERO,
+                    attributes: vec![
+                        ("messaging.message.id", event.event_id.clone()),
+                        ("messaging.kafka.message.key", event.key.clone()),
+                    ],
+                    is_error: false,
+                });
             }
             Effect::Save { collection, fields } => {
                 let table = &self.resource(collection).table;
@@ -207,6 +232,18 @@ impl Opening<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Opening<'_> {
+    /// What was stored at first may have been changed by what followed.
+    async fn written(self, transaction: &mut Transaction) -> Result<Option<Row>, Rejected> {
+        match self {
+            Opening::Insert(table, row, _) | Opening::Update(table, _, row) => {
+                Ok(transaction.get(table, row.id).await?)
+            }
+            Opening::Nothing | Opening::Delete(..) | Opening::First(_) => Ok(None),
+        }
     }
 }
 

@@ -32,6 +32,22 @@ pub(crate) enum Class {
 }
 
 impl Class {
+    /// As a label: `2xx`, `timeout`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Class::Status(1) => "1xx",
+            Class::Status(2) => "2xx",
+            Class::Status(3) => "3xx",
+            Class::Status(4) => "4xx",
+            Class::Status(_) => "5xx",
+            Class::Unreachable => "unreachable",
+            Class::Broken => "broken",
+            Class::TimedOut => "timeout",
+            Class::ShortCircuited => "short_circuited",
+            Class::Rejected => "rejected",
+        }
+    }
+
     /// A status below 500 says that the callee is well, whatever it thinks of the request.
     pub fn is_well(self) -> bool {
         matches!(self, Class::Status(..5))

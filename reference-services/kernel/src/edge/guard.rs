@@ -4,6 +4,7 @@ use super::ending::{Class, Ending};
 use super::hystrix::{Command, Settings};
 use super::watch::Watch;
 use crate::env::Env;
+use crate::telemetry::metrics::Metrics;
 use failsafe::backoff::Constant;
 use failsafe::failure_policy::ConsecutiveFailures;
 use failsafe::{StateMachine, backoff, failure_policy};
@@ -17,6 +18,7 @@ const BREAKER_WAIT: Duration = Duration::from_secs(10);
 /// The guard in front of one callee.
 #[derive(Debug)]
 pub(super) struct Guard {
+    pub callee: &'static str,
     pub asks: bool,
     pub origin: String,
     pub timeout: Duration,
@@ -32,21 +34,25 @@ enum Policy {
 }
 
 impl Guard {
-    pub fn new(callee: &'static str, env: &Env) -> Guard {
+    pub fn new(callee: &'static str, env: &Env, metrics: &Metrics) -> Guard {
         let name = callee.to_ascii_uppercase().replace('-', "_");
         let origin: String = env.or(&format!("{name}_URL"), format!("http://{callee}:8080"));
         let wait = env.or(&format!("EDGE_{name}_BREAKER_WAIT"), BREAKER_WAIT);
         let failures: Option<u32> = env.get(&format!("EDGE_{name}_BREAKER"));
-        let watch = Watch { callee };
+        let watch = || Watch {
+            callee,
+            state: metrics.breaker(callee),
+        };
         let policy = match (Settings::of(callee, env), failures) {
-            (Some(settings), _) => Policy::Hystrix(Arc::new(Command::new(settings, watch))),
+            (Some(settings), _) => Policy::Hystrix(Arc::new(Command::new(settings, watch()))),
             (None, None | Some(0)) => Policy::None,
             (None, Some(failures)) => Policy::InARow(StateMachine::new(
                 failure_policy::consecutive_failures(failures, backoff::constant(wait)),
-                watch,
+                watch(),
             )),
         };
         Guard {
+            callee,
             asks: env.or(&format!("EDGE_{name}_CALL"), true),
             origin: origin.trim_end_matches('/').to_owned(),
             timeout: env.or(&format!("EDGE_{name}_TIMEOUT"), TIMEOUT),

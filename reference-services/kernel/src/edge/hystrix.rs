@@ -116,7 +116,13 @@ mod tests {
             ),
         ]);
         let settings = Settings::of("payment", &env).unwrap();
-        Arc::new(Command::new(settings, Watch { callee: "payment" }))
+        Arc::new(Command::new(
+            settings,
+            Watch {
+                callee: "payment",
+                state: Default::default(),
+            },
+        ))
     }
 
     fn ms(ms: u64) -> Duration {

@@ -1,5 +1,6 @@
 //! statements — tables and rows as SQL, and back.
 
+use super::dialect::Dialect;
 use super::{Row, StoreError, Table};
 use crate::page::Page;
 use crate::shape::{Fields, Kind};
@@ -19,10 +20,10 @@ impl Table {
     }
 }
 
-pub(super) fn schema(tables: &[Table]) -> Vec<String> {
+pub(super) fn schema(dialect: Dialect, tables: &[Table]) -> Vec<String> {
     let ours = [
         "CREATE TABLE IF NOT EXISTS ids (collection TEXT PRIMARY KEY, last BIGINT NOT NULL)",
-        "CREATE TABLE IF NOT EXISTS outbox (number BIGINT PRIMARY KEY, key TEXT NOT NULL, payload TEXT NOT NULL, sent BIGINT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS outbox (number BIGINT PRIMARY KEY, key TEXT NOT NULL, payload TEXT NOT NULL, traceparent TEXT NOT NULL, sent BIGINT NOT NULL)",
         "CREATE TABLE IF NOT EXISTS handled (event_id TEXT PRIMARY KEY)",
         "CREATE TABLE IF NOT EXISTS undo (event_id TEXT PRIMARY KEY, payload TEXT NOT NULL)",
     ];
@@ -30,7 +31,7 @@ pub(super) fn schema(tables: &[Table]) -> Vec<String> {
         let columns: String = table
             .shape
             .fields()
-            .map(|(name, kind)| format!(", {} {}", quoted(name), column(kind)))
+            .map(|(name, kind)| format!(", {} {}", quoted(name), column(dialect, kind)))
             .collect();
         format!(
             "CREATE TABLE IF NOT EXISTS {} (id BIGINT PRIMARY KEY{columns})",
@@ -40,16 +41,27 @@ pub(super) fn schema(tables: &[Table]) -> Vec<String> {
     let counters = tables.iter().map(|table| table.name).chain([""]).map(|name| {
         format!("INSERT INTO ids (collection, last) VALUES ('{name}', 0) ON CONFLICT (collection) DO NOTHING")
     });
+    let indexes = tables.iter().flat_map(|table| {
+        table.indexes.iter().map(|field| {
+            let name = quoted(&format!("{}_{field}", table.name));
+            format!(
+                "CREATE INDEX IF NOT EXISTS {name} ON {} ({})",
+                quoted(table.name),
+                quoted(field)
+            )
+        })
+    });
     ours.into_iter()
         .map(str::to_owned)
         .chain(collections)
+        .chain(indexes)
         .chain(counters)
         .collect()
 }
 
-fn column(kind: Kind) -> &'static str {
+fn column(dialect: Dialect, kind: Kind) -> &'static str {
     match kind {
-        Kind::Text => "TEXT",
+        Kind::Text => dialect.text(),
         Kind::Integer | Kind::Flag => "BIGINT",
         Kind::Real => "DOUBLE PRECISION",
     }
@@ -68,7 +80,7 @@ pub(super) fn select(table: &Table, rest: &str) -> String {
     format!("SELECT id{columns} FROM {} {rest}", quoted(table.name))
 }
 
-/// Fields the collection does not have are not sorted by.
+/// Fields the collection does not have are not sorted by. What has no value comes before what has one.
 pub(super) fn order(table: &Table, page: &Page) -> String {
     let known = page
         .sort
@@ -79,7 +91,11 @@ pub(super) fn order(table: &Table, page: &Page) -> String {
             format!(
                 "{} {}",
                 quoted(&order.field),
-                if order.falling { "DESC" } else { "ASC" }
+                if order.falling {
+                    "DESC NULLS LAST"
+                } else {
+                    "ASC NULLS FIRST"
+                }
             )
         })
         .collect();

@@ -107,14 +107,15 @@ impl Transaction {
         Ok(())
     }
 
-    /// Puts an event into the outbox: it will leave if, and only if, this transaction is committed.
-    pub async fn publish(&mut self, event: &Event) -> Result<(), StoreError> {
+    /// Puts an event into the outbox: it will leave if, and only if, this transaction is committed. `traceparent` goes with it.
+    pub async fn publish(&mut self, event: &Event, traceparent: &str) -> Result<(), StoreError> {
         sql("UPDATE ids SET last = last + 1 WHERE collection = ''".to_owned())
             .execute(&mut *self.inner)
             .await?;
-        sql("INSERT INTO outbox (number, key, payload, sent) SELECT last, $1, $2, 0 FROM ids WHERE collection = ''".to_owned())
+        sql("INSERT INTO outbox (number, key, payload, traceparent, sent) SELECT last, $1, $2, $3, 0 FROM ids WHERE collection = ''".to_owned())
             .bind(event.key.as_str())
             .bind(event.to_json())
+            .bind(traceparent)
             .execute(&mut *self.inner)
             .await?;
         Ok(())

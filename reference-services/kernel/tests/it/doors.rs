@@ -1,8 +1,8 @@
 //! What a gateway does with requests that are for nobody in particular, and what a service makes of its own front page.
 
-use crate::world::{env, send, teller};
+use crate::world::{env, send, start, teller};
 use http::{Method, StatusCode};
-use kernel::{Service, start};
+use kernel::Service;
 use serde_json::Value;
 
 #[tokio::test]

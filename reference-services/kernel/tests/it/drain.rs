@@ -1,10 +1,10 @@
 //! A service starts when it is told to, and ends without losing a request.
 
-use crate::world::{Note, send, teller};
+use crate::world::{Note, send, start, teller};
 use axum::Router;
 use axum::routing::post;
 use http::{Method, StatusCode};
-use kernel::{Call, Collection, Env, Service, StartError, start};
+use kernel::{Call, Collection, Env, Service, StartError};
 use serde_json::{Value, json};
 use std::future::IntoFuture;
 use std::io::ErrorKind;

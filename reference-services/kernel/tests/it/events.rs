@@ -1,9 +1,10 @@
 //! Every event that was committed is handled, and handled once, whatever dies in between.
 
-use crate::world::{broker, broker_at, env, heard, heard_at_least, hearer, note, send, teller};
+use crate::world::{
+    broker, broker_at, env, heard, heard_at_least, hearer, note, send, start, teller,
+};
 use futures::future::join_all;
 use http::Method;
-use kernel::start;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::json;

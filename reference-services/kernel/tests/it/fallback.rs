@@ -1,8 +1,8 @@
 //! A call that Hystrix gives up, or does not even make, is answered by the caller's fallback, or fails the request.
 
-use crate::world::{Note, env, send};
+use crate::world::{Note, env, send, start};
 use http::{Method, StatusCode};
-use kernel::{Call, Collection, Effect, Running, Service, start};
+use kernel::{Call, Collection, Effect, Running, Service};
 use serde_json::{Value, json};
 
 /// Asks `till` for every note; what it says is kept as the note's text.

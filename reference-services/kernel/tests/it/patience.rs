@@ -1,7 +1,7 @@
 //! A service that has to ask another about an event, and does not give up.
 
-use crate::world::{Happened, Note, broker, env, heard_at_least, note, teller};
-use kernel::{Call, Collection, Effect, Env, Running, Service, start};
+use crate::world::{Happened, Note, broker, env, heard_at_least, note, start, teller};
+use kernel::{Call, Collection, Effect, Env, Running, Service};
 use tokio::net::TcpListener;
 
 /// Writes down what it hears, if the oracle lets it.

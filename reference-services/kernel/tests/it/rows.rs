@@ -1,9 +1,9 @@
 //! What becomes of rows that are changed, deleted, or there already; and what is handed out beside them.
 
-use crate::world::{broker, env, note, send, teller};
+use crate::world::{broker, env, note, send, start, teller};
 use futures::future::join_all;
 use http::{Method, StatusCode};
-use kernel::{Collection, Effect, Env, Running, Service, start};
+use kernel::{Collection, Effect, Env, Running, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io;

@@ -1,8 +1,8 @@
 //! What is begun with others comes to an end or is undone: asked first, looked at inside the transaction, told when it fails.
 
-use crate::world::{broker, env, heard, heard_at_least, hearer, send};
+use crate::world::{broker, env, heard, heard_at_least, hearer, send, start};
 use http::{Method, StatusCode};
-use kernel::{Call, Collection, Effect, Env, Running, Service, start};
+use kernel::{Call, Collection, Effect, Env, Running, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -133,7 +133,7 @@ async fn what_fails_after_it_was_begun_is_told_and_what_succeeds_is_not() {
 #[tokio::test]
 async fn what_a_process_left_unfinished_the_next_one_tells() {
     let (broker, folder) = broker().await;
-    let url = format!("sqlite://{}/counter.db", folder.path().display());
+    let url = databases::lasting(folder.path(), "counter.db");
     let env = env(broker.local_addr());
     let hearer = started(hearer(), &env).await;
     // A hall that takes the call and never answers: the counter dies while it waits.

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use kernel::{Collection, Effect, Env, Running, Service};
+use kernel::{Collection, Effect, Env, Running, Service, StartError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -75,6 +75,15 @@ pub fn env(address: SocketAddr) -> Env {
     Env::from_iter(listen).with("KAFKA_BROKERS", address.to_string())
 }
 
+/// Starts a service with a database of its own, unless the environment names one.
+pub async fn start(service: Service, env: &Env) -> Result<Running, StartError> {
+    let env = match env.get::<String>("DATABASE_URL") {
+        Some(_) => env.clone(),
+        None => env.clone().with("DATABASE_URL", databases::url()),
+    };
+    kernel::start(service, &env).await
+}
+
 pub async fn send(
     method: Method,
     to: SocketAddr,
@@ -100,6 +109,16 @@ pub async fn send(
         head.headers,
         serde_json::from_slice(&body).unwrap_or(Value::Null),
     )
+}
+
+/// What is read at a path, as it is written there.
+pub async fn read(from: SocketAddr, path: &str) -> (HeaderMap, String) {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::get(format!("http://{from}{path}")).body(Full::<Bytes>::default());
+    let response = client.request(request.unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    (head.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
 pub async fn note(teller: &Running, text: &str) {

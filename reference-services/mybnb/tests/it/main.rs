@@ -1,6 +1,7 @@
 //! mybnb over real HTTP.
 
 mod alarms;
+mod postgres;
 mod registration;
 mod screen;
 mod whole;

@@ -156,7 +156,7 @@ async fn an_open_breaker_refuses_without_asking() {
     // Now somebody would answer, but nobody asks.
     let auth_env = Env::from_iter([("POD_IP", "127.0.0.1"), ("KAFKA_BROKERS", "none")]);
     let auth_env = auth_env.with("PORT", address.rsplit(':').next().unwrap());
-    let auth = kernel::start(mybnb::service("auth", &auth_env).unwrap(), &auth_env)
+    let auth = kernel::start(mybnb::SYSTEM.service("auth", &auth_env).unwrap(), &auth_env)
         .await
         .unwrap();
     let refused = post(&room, "room:8080", "/rooms", room_named("호텔1", "서울")).await;

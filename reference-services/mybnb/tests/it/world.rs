@@ -34,8 +34,9 @@ pub async fn start(name: &str, env: &Env) -> Running {
         .clone()
         .with("POD_IP", "127.0.0.1")
         .with("PORT", "0")
-        .with_default("KAFKA_BROKERS", "none");
-    kernel::start(mybnb::service(name, &env).unwrap(), &env)
+        .with_default("KAFKA_BROKERS", "none")
+        .with_default("DATABASE_URL", databases::url());
+    kernel::start(mybnb::SYSTEM.service(name, &env).unwrap(), &env)
         .await
         .unwrap()
 }
