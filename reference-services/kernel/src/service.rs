@@ -252,6 +252,7 @@ impl<T> Collection<T> {
     /// are the domain's business.
     pub fn one_per(mut self, field: &'static str) -> Collection<T> {
         self.one_per = Some(field);
+        self.indexes.push(field);
         self
     }
 

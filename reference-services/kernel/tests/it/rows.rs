@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use kernel::{Collection, Effect, Env, Running, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -104,16 +105,18 @@ async fn of_many_who_create_the_same_at_once_one_creates_and_the_others_change_i
         let place = json!({"table": 1, "guest": n.to_string()});
         send(Method::POST, book.address, "/places", place)
     });
-    let mut done = 0;
+    let (mut done, mut places) = (0, BTreeSet::new());
     for (status, headers, _) in join_all(creating).await {
         // Whoever meets others again and again is told so.
         if status != StatusCode::CONFLICT {
             let location = headers["location"].to_str().unwrap();
             assert_eq!(status, StatusCode::CREATED);
-            assert!(location.ends_with("/places/1"), "{location}");
+            places.insert(location.to_owned());
             done += 1;
         }
     }
+    // Which one is anybody's guess: ids are given out before it is known who creates.
+    assert_eq!(places.len(), 1, "{places:?}");
     let other = json!({"table": 2});
     send(Method::POST, book.address, "/places", other).await;
     assert_eq!(rows(&book, "places", "table").await, json!([1, 2]));
