@@ -5,6 +5,7 @@
 use anyhow::{Context, Result, bail};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -44,7 +45,12 @@ impl Page {
     pub async fn open(url: &str, width: u32) -> Result<Option<Page>> {
         let profile = tempfile::tempdir()?;
         let Some(mut browser) = NAMES.iter().find_map(|name| started(name, &profile)) else {
-            eprintln!("skipped: there is no {} on this machine", NAMES.join(", "));
+            // Not `eprintln!`, which tests keep to themselves when they pass.
+            let names = NAMES.join(", ");
+            writeln!(
+                std::io::stderr(),
+                "skipped: none of {names} is on this machine"
+            )?;
             return Ok(None);
         };
         let address = timeout(START, address(&mut browser)).await;

@@ -64,7 +64,7 @@ pub enum Command {
     Serve {
         /// The system: mybnb, gasstation, healthcenter, airbnb or demand-response
         system: String,
-        /// One of its services; all of them with the gateway on 8080 if absent
+        /// One of its services; all of them if absent, the gateway on 8080 (of airbnb and demand-response 8088)
         service: Option<String>,
     },
     /// The broker, as a pod runs it
