@@ -14,6 +14,10 @@ pub(crate) fn is_final(kind: &CheckKind) -> bool {
         CheckKind::ReplacementInside { .. } => false,
         CheckKind::Responses { .. }
         | CheckKind::FailuresAre { .. }
+        | CheckKind::Conserved { .. }
+        | CheckKind::Unique { .. }
+        | CheckKind::SagaTerminates { .. }
+        | CheckKind::Converges { .. }
         | CheckKind::Output { .. }
         | CheckKind::Logged { .. }
         | CheckKind::Awaited { .. }

@@ -208,6 +208,7 @@ impl Story {
         let fact = Fact::Collected {
             step: "alarms".into(),
             keys: keys.iter().map(|k| k.to_string()).collect(),
+            rows: vec![],
             reads: 1,
             complete,
         };

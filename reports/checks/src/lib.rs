@@ -3,9 +3,11 @@
 //! - [`judge`]: one arm; [`report`]: all arms of a scenario
 //! - [`windows`]: stretches of time in which requests failed
 //! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
+//! - `collections`: what must be true of whole lists
 //! - `conditions`: the six that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
 //! - `summary`, `sample`, `ledger`: what several of them need
+mod collections;
 mod conditions;
 mod duplicates;
 mod endpoints;
@@ -90,6 +92,24 @@ fn perform(check: &Check, plan: &Plan, timeline: &Timeline, windows: &[model::Wi
             collect,
             at_least,
         } => lost::check(load, collect, *at_least, timeline),
+        CheckKind::Conserved { left, right } => collections::conserved(left, right, timeline),
+        CheckKind::Unique {
+            collect,
+            fields,
+            filter,
+        } => collections::unique(collect, fields, filter, timeline),
+        CheckKind::SagaTerminates {
+            collect,
+            field,
+            outcomes,
+            at_least,
+        } => collections::terminates(collect, field, outcomes, *at_least, timeline),
+        CheckKind::Converges {
+            source,
+            view,
+            key,
+            fields,
+        } => collections::converges(source, view, key, fields, timeline),
         CheckKind::NoDuplicates { load, collect } => duplicates::check(load, collect, timeline),
     };
     Finding {

@@ -33,7 +33,8 @@ pub(crate) fn qualify(plan: &Plan, conditions: &[Finding], findings: Vec<Finding
         .into_iter()
         .zip(&plan.checks)
         .map(|(finding, check)| {
-            let depends = !steps_of(&check.kind).all(|s| before_faults.contains(s));
+            let steps = steps_of(&check.kind);
+            let depends = !steps.iter().all(|s| before_faults.contains(s));
             let passed = finding.verdict == Verdict::Pass;
             match (nothing_shown, not_earned) {
                 (Some(condition), _) if !passed || depends => untold(finding, condition),
@@ -58,12 +59,12 @@ fn untold(finding: Finding, condition: &Finding) -> Finding {
 }
 
 /// No step is called so: what rests on the whole run depends on all of it.
-static WHOLE: String = String::new();
+const WHOLE: &str = "";
 
-fn steps_of(kind: &CheckKind) -> impl Iterator<Item = &str> {
-    let (one, other) = match kind {
+fn steps_of(kind: &CheckKind) -> Vec<&str> {
+    match kind {
         // What becomes of a workload from the first step to the last is seen with every fault.
-        CheckKind::Workload { step: None, .. } => (&WHOLE, None),
+        CheckKind::Workload { step: None, .. } => vec![WHOLE],
         CheckKind::Workload {
             step: Some(step), ..
         }
@@ -72,14 +73,20 @@ fn steps_of(kind: &CheckKind) -> impl Iterator<Item = &str> {
         | CheckKind::Responses { step, .. }
         | CheckKind::Output { step, .. }
         | CheckKind::Logged { step }
-        | CheckKind::Awaited { step } => (step, None),
-        CheckKind::ReplacementInside { load, .. } | CheckKind::EndpointsNeverEmpty { load, .. } => {
-            (load, None)
-        }
+        | CheckKind::Awaited { step }
+        | CheckKind::ReplacementInside { load: step, .. }
+        | CheckKind::EndpointsNeverEmpty { load: step, .. }
+        | CheckKind::Unique { collect: step, .. }
+        | CheckKind::SagaTerminates { collect: step, .. } => vec![step],
         CheckKind::NoLostAckedWrites { load, collect, .. }
-        | CheckKind::NoDuplicates { load, collect } => (load, Some(collect)),
-    };
-    std::iter::once(one).chain(other).map(String::as_str)
+        | CheckKind::NoDuplicates { load, collect } => vec![load, collect],
+        CheckKind::Converges { source, view, .. } => vec![source, view],
+        CheckKind::Conserved { left, right } => left
+            .iter()
+            .chain(right)
+            .map(|sum| sum.collect.as_str())
+            .collect(),
+    }
 }
 
 /// Steps that must have ended before any fault begins: no fault can have changed what they saw.

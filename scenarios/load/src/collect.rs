@@ -4,12 +4,13 @@ use crate::{
     answer::WallClock,
     http::Connections,
     output::Lines,
-    template,
-    wire::{KEYS_MAX, Line},
+    save, template,
+    wire::{KEYS_MAX, Line, ROWS_MAX},
     worker::{STOPPED, Tally, WorkError},
 };
-use model::{Connection, Request};
+use model::{Connection, Request, rows::Row, saved::id_of};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -26,9 +27,10 @@ const PAGE_LIMIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// One complete reading.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Reading {
     keys: Vec<String>,
+    rows: Vec<Row>,
     total: u64,
 }
 
@@ -36,6 +38,7 @@ struct Reading {
 #[derive(Debug, PartialEq)]
 struct Page {
     keys: Vec<String>,
+    rows: Vec<Row>,
     pages: u32,
     total: Option<u64>,
 }
@@ -54,9 +57,12 @@ pub(crate) async fn run(
         _ = stop.cancelled() => true,
         _ = settle(&pages, job, &mut found) => false,
     };
-    let keys = found.last.map(|reading| reading.keys).unwrap_or_default();
-    for some in keys.chunks(KEYS_MAX) {
+    let reading = found.last.unwrap_or_default();
+    for some in reading.keys.chunks(KEYS_MAX) {
         lines.put(Line::Keys(some.to_vec())).await;
+    }
+    for some in reading.rows.chunks(ROWS_MAX) {
+        lines.put(Line::Rows(some.to_vec())).await;
     }
     let (reads, complete) = (found.reads, found.complete);
     lines.put(Line::Collected { reads, complete }).await;
@@ -83,7 +89,9 @@ async fn settle(pages: &Pages, job: &CollectJob, found: &mut Found) {
             return;
         };
         found.complete = reading.is_some();
-        let enough = reading.as_ref().is_some_and(|r| r.total >= job.until_total);
+        let enough = reading.as_ref().is_some_and(|r| {
+            r.total >= job.until_total && job.until.iter().all(|until| until.is_met(&r.rows))
+        });
         if enough && found.last == reading {
             return;
         }
@@ -102,7 +110,13 @@ struct Pages {
     connections: Connections,
     template: template::Template,
     collection: String,
-    field: String,
+    kept: Kept,
+}
+
+/// What is kept of each entry.
+struct Kept {
+    key: Option<String>,
+    fields: BTreeMap<String, String>,
 }
 
 impl Pages {
@@ -119,19 +133,23 @@ impl Pages {
             connections: Connections::new(Connection::Reused, PAGE_LIMIT),
             template,
             collection: job.collection.clone(),
-            field: job.field.clone(),
+            kept: Kept {
+                key: job.field.clone(),
+                fields: job.fields.clone(),
+            },
         })
     }
 
     /// `None` when a page could not be read.
     async fn read_all(&self) -> Option<Reading> {
-        let mut keys = Vec::new();
+        let (mut keys, mut rows) = (Vec::new(), Vec::new());
         for number in 0..PAGES_MAX {
             let page = self.read(number).await?;
             keys.extend(page.keys);
+            rows.extend(page.rows);
             if number + 1 >= page.pages {
-                let total = page.total.unwrap_or(keys.len() as u64);
-                return Some(Reading { keys, total });
+                let total = page.total.unwrap_or(keys.len().max(rows.len()) as u64);
+                return Some(Reading { keys, rows, total });
             }
         }
         None
@@ -150,30 +168,55 @@ impl Pages {
         let body = serde_json::from_slice(&answer.body)
             .ok()
             .filter(|_| whole)?;
-        page(&body, &self.collection, &self.field)
+        page(&body, &self.collection, &self.kept)
     }
 }
 
-/// A list without the collection is empty; an entry without the field makes the page unreadable.
-fn page(body: &Value, collection: &str, field: &str) -> Option<Page> {
+/// A list without the collection is empty; an entry without the key makes the page unreadable.
+fn page(body: &Value, collection: &str, kept: &Kept) -> Option<Page> {
     let entries = match body.get("_embedded").and_then(|e| e.get(collection)) {
         Some(entries) => entries.as_array()?.as_slice(),
         None => &[],
     };
-    let keys = entries
-        .iter()
-        .map(|entry| match entry.get(field)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        })
-        .collect::<Option<_>>()?;
+    let keys = match &kept.key {
+        None => vec![],
+        Some(field) => entries
+            .iter()
+            .map(|e| key(e, field))
+            .collect::<Option<_>>()?,
+    };
+    let rows = match kept.fields.is_empty() {
+        true => vec![],
+        false => entries.iter().map(|e| row(e, &kept.fields)).collect(),
+    };
     let number = |name| body.get("page")?.get(name)?.as_u64();
     Some(Page {
         keys,
+        rows,
         pages: number("totalPages").unwrap_or(1) as u32,
         total: number("totalElements"),
     })
+}
+
+fn key(entry: &Value, field: &str) -> Option<String> {
+    match entry.get(field)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// What an entry does not have is not in its row.
+fn row(entry: &Value, fields: &BTreeMap<String, String>) -> Row {
+    let value = |place: &str| match place {
+        "self" => id_of(entry["_links"]["self"]["href"].as_str()?),
+        path if path.starts_with('$') => save::first(path, entry),
+        member => entry.get(member).cloned(),
+    };
+    let found = fields
+        .iter()
+        .filter_map(|(name, place)| Some((name.clone(), value(place)?)));
+    found.collect()
 }
 
 #[cfg(test)]
@@ -181,29 +224,63 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn keeping(key: &str) -> Kept {
+        Kept {
+            key: Some(key.into()),
+            fields: BTreeMap::new(),
+        }
+    }
+
     #[test]
     fn keys_are_text_or_numbers() {
         let body = json!({"_embedded": {"alarms": [{"receiver": "a"}, {"receiver": 7}]},
             "page": {"totalPages": 3, "totalElements": 1002}});
         let expected = Page {
             keys: vec!["a".into(), "7".into()],
+            rows: vec![],
             pages: 3,
             total: Some(1002),
         };
-        assert_eq!(page(&body, "alarms", "receiver"), Some(expected));
-        assert_eq!(page(&body, "alarms", "sender"), None);
+        assert_eq!(page(&body, "alarms", &keeping("receiver")), Some(expected));
+        assert_eq!(page(&body, "alarms", &keeping("sender")), None);
+    }
+
+    #[test]
+    fn a_row_has_members_what_a_path_finds_and_the_id_of_its_own_link() {
+        let entry = json!({"status": "Paid", "room": {"price": 1000},
+            "_links": {"self": {"href": "http://pay:8080/payments/3"}}});
+        let body = json!({"_embedded": {"payments": [entry]}});
+        let fields = [
+            ("id", "self"),
+            ("status", "status"),
+            ("price", "$.room.price"),
+            ("none", "none"),
+        ];
+        let kept = Kept {
+            key: None,
+            fields: fields.map(|(k, v)| (k.to_string(), v.to_string())).into(),
+        };
+        let found = page(&body, "payments", &kept).unwrap();
+        let expected = [
+            ("id", json!(3)),
+            ("price", json!(1000)),
+            ("status", json!("Paid")),
+        ];
+        assert_eq!(
+            found.rows,
+            [Row::from(expected.map(|(k, v)| (k.to_string(), v)))]
+        );
     }
 
     #[test]
     fn a_list_without_entries_or_pages_is_one_empty_page() {
         let expected = Page {
             keys: vec![],
+            rows: vec![],
             pages: 1,
             total: None,
         };
-        assert_eq!(
-            page(&json!({"_links": {}}), "alarms", "receiver"),
-            Some(expected)
-        );
+        let body = json!({"_links": {}});
+        assert_eq!(page(&body, "alarms", &keeping("receiver")), Some(expected));
     }
 }

@@ -1,6 +1,8 @@
 //! What a worker is asked to do.
+use model::rows::{Row, digest, text};
 use model::{Expected, Load, Micros, Request};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The job of one worker; JSON in the environment variable [`JOB_VARIABLE`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,13 +46,55 @@ pub struct CollectJob {
     /// Name of the list in `_embedded`.
     pub collection: String,
     /// The field with the key: text or a number.
-    pub field: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What is kept of each entry: names with a member, `self` or a JSONPath.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
     /// So many entries are waited for.
     pub until_total: u64,
+    /// What else must be so of the entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub until: Vec<Until>,
     /// Two readings so far apart must be equal, once there are enough.
     pub settle: Micros,
     /// Then the last complete reading is what was found.
     pub timeout: Micros,
+}
+
+/// What a collection must come to before it is whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Until {
+    /// Every row has one of these values, as text, in this field.
+    Each {
+        /// The field.
+        field: String,
+        /// The values.
+        values: Vec<String>,
+    },
+    /// The rows have this [digest](model::rows::digest) in these fields.
+    Same {
+        /// The fields.
+        fields: Vec<String>,
+        /// The digest.
+        digest: u64,
+    },
+}
+
+impl Until {
+    /// Whether the rows are so.
+    pub fn is_met(&self, rows: &[Row]) -> bool {
+        match self {
+            Until::Each { field, values } => {
+                rows.iter().all(|row| values.contains(&text(row, field)))
+            }
+            Until::Same {
+                fields,
+                digest: wanted,
+            } => digest(rows, fields) == *wanted,
+        }
+    }
 }
 
 /// Holds the job, or `@` and the path of a file that does.

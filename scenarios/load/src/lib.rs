@@ -26,5 +26,5 @@ mod turn;
 pub mod wire;
 pub mod worker;
 
-pub use job::{CollectJob, LoadJob};
+pub use job::{CollectJob, LoadJob, Until};
 pub use worker::{WorkError, main_worker, work};

@@ -1,12 +1,15 @@
 //! What a worker prints, one JSON value a line, as small as it can be: at a thousand requests a second it goes through a
 //! kubelet's log file. A pod's log holds other lines too; they do not parse, and readers skip them.
-use model::{ErrorKind, Fact, Micros, Observation, RequestFact};
+use model::{ErrorKind, Fact, Micros, Observation, RequestFact, rows};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// So many keys of a collection at most are on one line.
 pub const KEYS_MAX: usize = 200;
+
+/// So many rows of a collection at most are on one line.
+pub const ROWS_MAX: usize = 50;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +30,10 @@ pub enum Line {
     /// Keys of the collection, in its order; more may follow.
     #[serde(rename = "k")]
     Keys(Vec<String>),
-    /// All keys of the collection were on the lines before.
+    /// Rows of the collection, in its order; more may follow.
+    #[serde(rename = "v")]
+    Rows(Vec<rows::Row>),
+    /// All keys and rows of the collection were on the lines before.
     #[serde(rename = "c")]
     Collected {
         /// How often it was read.
@@ -250,6 +256,7 @@ mod tests {
             }),
             Line::Saved("room".into(), 7.into()),
             Line::Keys(vec!["a".into(), "b".into()]),
+            Line::Rows(vec![[("id".to_string(), 7.into())].into()]),
             Line::Collected {
                 reads: 3,
                 complete: true,

@@ -1,5 +1,9 @@
 //! What is asked of a timeline.
-use crate::{Expected, ExpectedOutput, Failure, Metric, WorkloadMetric, metric::Unit};
+use crate::{
+    Expected, ExpectedOutput, Failure, Metric, WorkloadMetric,
+    metric::Unit,
+    rows::{Filter, Sum},
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -111,6 +115,44 @@ pub enum CheckKind {
         collect: String,
         /// With fewer acknowledged writes nothing is shown.
         at_least: u64,
+    },
+    /// The sums of both sides are equal.
+    Conserved {
+        /// Added up.
+        left: Vec<Sum>,
+        /// Added up.
+        right: Vec<Sum>,
+    },
+    /// No two rows that count are the same in these fields.
+    Unique {
+        /// Name of the step that collects.
+        collect: String,
+        /// The fields.
+        fields: Vec<String>,
+        /// Which rows count.
+        filter: Filter,
+    },
+    /// Every row has come to one of its ends.
+    SagaTerminates {
+        /// Name of the step that collects; it reads until this is so, or its time is up.
+        collect: String,
+        /// The field that says where a row is.
+        field: String,
+        /// Its ends.
+        outcomes: Vec<String>,
+        /// With fewer rows nothing is shown.
+        at_least: u64,
+    },
+    /// A read model has what its source has.
+    Converges {
+        /// Name of the step that collects the source.
+        source: String,
+        /// Name of the step that collects the read model; it reads until this is so, or its time is up.
+        view: String,
+        /// The field by which rows belong together.
+        key: String,
+        /// The fields that must be the same.
+        fields: Vec<String>,
     },
     /// Nothing that the load wrote was found twice.
     NoDuplicates {

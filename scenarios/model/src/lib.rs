@@ -8,6 +8,7 @@
 //! - [`check`]: what is asked of a timeline
 //! - [`look`]: what is looked at in containers, logs and objects
 //! - [`expected`]: what an answer must be, and what is wrong with one that is not so
+//! - [`rows`]: what was read of collections
 //! - [`saved`]: what later requests use of earlier answers
 //! - [`metric`]: figures, and what they are measured in
 //! - [`observation`], [`timeline`]: what was seen, on one clock
@@ -23,6 +24,7 @@ pub mod metric;
 pub mod observation;
 pub mod plan;
 pub mod report;
+pub mod rows;
 pub mod saved;
 pub mod siege;
 pub mod time;

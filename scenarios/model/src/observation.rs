@@ -1,5 +1,5 @@
 //! What was seen, each on the run's clock.
-use crate::{Execution, Micros};
+use crate::{Execution, Micros, rows::Row};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -218,6 +218,9 @@ pub enum Fact {
         step: String,
         /// The keys that were found, repeated ones too.
         keys: Vec<String>,
+        /// What was kept of each entry.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rows: Vec<Row>,
         /// How often it was read until then.
         reads: u32,
         /// False when the last reading was not complete.

@@ -268,10 +268,15 @@ pub enum Action {
         url: String,
         /// Name of the list in `_embedded`.
         collection: String,
-        /// The field that holds the key.
-        field: String,
+        /// The field that holds the key of a write.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
         /// Name of the step with the load whose keys are looked for.
-        ledger: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ledger: Option<String>,
+        /// What is kept of each entry: names with a member, `self` (the id in its own link) or a JSONPath.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        fields: BTreeMap<String, String>,
     },
 }
 

@@ -4,6 +4,7 @@ use crate::method::Method;
 use crate::object::Object;
 use crate::problem::meant;
 use crate::quantity::{condition, condition_way_out};
+use crate::rows;
 use crate::system::System;
 use crate::words::{self, ERROR_KINDS, Figure};
 use model::metric::Unit;
@@ -184,26 +185,43 @@ fn threshold(o: &Object, unit: Unit) -> Option<Threshold> {
 }
 
 fn invariant_kind(i: &Object, method: &Method) -> Option<CheckKind> {
-    let load = method
-        .heads
-        .named_or_only(i, "load", &[Does::Load], &[Does::Load]);
-    let collect = method
-        .heads
-        .named_or_only(i, "collect", &[Does::Collect], &[Does::Collect]);
-    let at_least = i.whole("atLeast", 1, u64::MAX);
+    let word = i.one_of("type")?;
+    let own: &[&str] = match word {
+        "no-lost-acked-writes" => &["load", "collect", "atLeast"],
+        "no-duplicates" => &["load", "collect"],
+        "conserved" => &["left", "right"],
+        "unique" => &["collect", "fields", "where"],
+        "saga-terminates" => &["collect", "field", "outcomes", "atLeast"],
+        _ => &["source", "view", "key", "fields"],
+    };
+    let all = [
+        "load", "collect", "atLeast", "left", "right", "fields", "where", "field", "outcomes",
+        "source", "view", "key",
+    ];
+    let others: Vec<&str> = all.into_iter().filter(|f| !own.contains(f)).collect();
+    i.refuses(&others, &format!("in {word}"));
+    match word {
+        "no-lost-acked-writes" | "no-duplicates" => written(i, word, method),
+        _ => rows::read(i, word, method),
+    }
+}
+
+/// What a load wrote and a collection has.
+fn written(i: &Object, word: &str, method: &Method) -> Option<CheckKind> {
+    let heads = &method.heads;
+    let load = heads.named_or_only(i, "load", &[Does::Load], &[Does::Load]);
+    let collect = heads.named_or_only(i, "collect", &[Does::Collect], &[Does::Collect]);
+    let at_least = i.whole("atLeast", 1, u64::MAX).unwrap_or(1);
     let (load, collect) = (load?, collect?);
     writes_keys(i, &load, method);
-    match i.one_of("type")? {
-        "no-lost-acked-writes" => Some(CheckKind::NoLostAckedWrites {
+    Some(match word {
+        "no-duplicates" => CheckKind::NoDuplicates { load, collect },
+        _ => CheckKind::NoLostAckedWrites {
             load,
             collect,
-            at_least: at_least.unwrap_or(1),
-        }),
-        _ => {
-            i.refuses(&["atLeast"], "in no-duplicates");
-            Some(CheckKind::NoDuplicates { load, collect })
-        }
-    }
+            at_least,
+        },
+    })
 }
 
 fn writes_keys(i: &Object, load: &str, method: &Method) {

@@ -1,5 +1,6 @@
 //! A plan in plain words, every default included.
 use model::load::Stage;
+use model::rows::{Sum, filter_words};
 use model::{
     Action, Check, CheckKind, Connection, Expected, Fault, FaultKind, Load, LoadModel, Manifest,
     Micros, Mutant, Plan, PodChoice, PodsOf, Severity, Source, Start, Step,
@@ -133,7 +134,10 @@ fn step(number: usize, step: &Step, lines: &mut Lines) {
             let command = command.iter().map(|word| format!("{word:?}"));
             let command = command.collect::<Vec<_>>().join(" ");
             let again = again.unwrap_or_default();
-            lines.put(2, format!("run {command} in {}{again}", container(pod, "the first of")));
+            lines.put(
+                2,
+                format!("run {command} in {}{again}", container(pod, "the first of")),
+            );
         }
         Action::Logs {
             pod,
@@ -143,11 +147,20 @@ fn step(number: usize, step: &Step, lines: &mut Lines) {
             let texts = contains.iter().map(|text| format!("{text:?}"));
             let texts = texts.collect::<Vec<_>>().join(" and ");
             let whose = container(pod, "any of");
-            lines.put(2, format!("wait for {texts} in the log of {whose}, at most {}", length(*within)));
+            lines.put(
+                2,
+                format!(
+                    "wait for {texts} in the log of {whose}, at most {}",
+                    length(*within)
+                ),
+            );
         }
         Action::Await { wanted, within } => {
             let wanted = wanted.written();
-            lines.put(2, format!("wait until {wanted}, at most {}", length(*within)));
+            lines.put(
+                2,
+                format!("wait until {wanted}, at most {}", length(*within)),
+            );
         }
         Action::Apply { manifest } => lines.put(2, format!("apply {}", objects(manifest))),
         Action::Delete { kind, name, .. } => {
@@ -158,7 +171,22 @@ fn step(number: usize, step: &Step, lines: &mut Lines) {
             collection,
             field,
             ledger,
-        } => lines.put(2, format!("read {url} page by page until {field} of its {collection} has every key that \"{ledger}\" wrote")),
+            fields,
+        } => {
+            let until = match (field, ledger) {
+                (Some(field), Some(ledger)) => {
+                    format!(
+                        "until {field} of its {collection} has every key that \"{ledger}\" wrote"
+                    )
+                }
+                _ => format!("until its {collection} stay as they are"),
+            };
+            lines.put(2, format!("read {url} page by page {until}"));
+            let kept: Vec<String> = fields.iter().map(|(k, v)| format!("{k} ({v})")).collect();
+            if !kept.is_empty() {
+                lines.put(2, format!("and keep of each {}", kept.join(", ")));
+            }
+        }
     }
 }
 
@@ -402,6 +430,42 @@ fn asked(check: &Check) -> String {
             at_least,
         } => format!(
             "every acknowledged write of \"{load}\", at least {at_least}, is found by \"{collect}\""
+        ),
+        CheckKind::Conserved { left, right } => {
+            let side = |sums: &[Sum]| {
+                sums.iter()
+                    .map(Sum::written)
+                    .collect::<Vec<_>>()
+                    .join(" + ")
+            };
+            format!("{} == {}", side(left), side(right))
+        }
+        CheckKind::Unique {
+            collect,
+            fields,
+            filter,
+        } => format!(
+            "no two rows of \"{collect}\"{} have one {}",
+            filter_words(filter),
+            fields.join(" and ")
+        ),
+        CheckKind::SagaTerminates {
+            collect,
+            field,
+            outcomes,
+            at_least,
+        } => format!(
+            "{field} of every row of \"{collect}\", at least {at_least}, is {}",
+            outcomes.join(" or ")
+        ),
+        CheckKind::Converges {
+            source,
+            view,
+            key,
+            fields,
+        } => format!(
+            "\"{view}\" has every {key} of \"{source}\" with its {}",
+            fields.join(" and ")
         ),
         CheckKind::NoDuplicates { load, collect } => {
             format!("nothing that \"{load}\" wrote is found twice by \"{collect}\"")

@@ -28,6 +28,7 @@ mod quantity;
 #[cfg(test)]
 mod readme;
 mod request;
+mod rows;
 mod scenario;
 mod schema;
 mod system;

@@ -5,6 +5,7 @@ use crate::heads::{BACKGROUND, Does, Heads, does};
 use crate::load;
 use crate::look;
 use crate::object::Object;
+use crate::path;
 use crate::request::{self, Within};
 use crate::system::System;
 use model::{Action, Check, CheckKind, Expected, Load, LoadModel, Micros, Severity, Start, Step};
@@ -136,19 +137,39 @@ fn one(
                 .unzip();
             return Some((Action::Requests { requests }, answers(name, expected)));
         }
-        Does::Collect => {
-            let c = step.object("collect")?;
-            let (node, url) = c.word("url")?;
-            request::check_url(node, url, system, c.log);
-            Action::Collect {
-                url: url.into(),
-                collection: c.text("collection")?.into(),
-                field: c.text("field")?.into(),
-                ledger: heads.named_or_only(&c, "ledger", &[Does::Load], &[Does::Load])?,
-            }
-        }
+        Does::Collect => collect(&step.object("collect")?, heads, system)?,
     };
     Some((action, None))
+}
+
+fn collect(c: &Object, heads: &Heads, system: Option<&System>) -> Option<Action> {
+    let (node, url) = c.word("url")?;
+    request::check_url(node, url, system, c.log);
+    request::placeholders(node, &heads.saved, c.log);
+    if c.get("field").is_none() {
+        c.refuses(&["ledger"], "without field: nothing is looked for");
+        c.needs("fields", "a collect without field");
+    }
+    let ledger = match c.get("field") {
+        Some(_) => Some(heads.named_or_only(c, "ledger", &[Does::Load], &[Does::Load])?),
+        None => None,
+    };
+    let mut fields = BTreeMap::new();
+    for (name, place) in c.text_map("fields") {
+        let node = c.get("fields").and_then(|f| f.get(name)).unwrap_or(c.node);
+        let place = match place.starts_with(['$', '{', '.']) {
+            true => path::read(node, place, c.log),
+            false => Some(place.into()),
+        };
+        fields.extend(place.map(|place| (name.to_string(), place)));
+    }
+    Some(Action::Collect {
+        url: url.into(),
+        collection: c.text("collection")?.into(),
+        field: c.text("field").map(Into::into),
+        ledger,
+        fields,
+    })
 }
 
 /// The check of a step has its name.

@@ -2,8 +2,10 @@
 use crate::{gate::Gate, recorder::Recorder, traffic::Traffic};
 use chaos::{Change, Entry, Journal, Prepared};
 use cluster::{Cluster, Observer, View};
-use load::{CollectJob, LoadJob};
-use model::{Action, Fact, FaultKind, Load, Micros, Plan, Request, Start, Step};
+use load::{CollectJob, LoadJob, Until};
+use model::{
+    Action, CheckKind, Fact, FaultKind, Load, Micros, Plan, Request, Start, Step, rows::digest,
+};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -131,12 +133,17 @@ impl Stage {
                 collection,
                 field,
                 ledger,
+                fields,
             } => {
+                let written = ledger.as_ref().map(|l| self.traffic.ledger.count(l));
+                let (at_least, until) = self.until(&step.name);
                 let collect = CollectJob {
-                    url: url.clone(),
+                    url: self.traffic.saved.now().fill(url),
                     collection: collection.clone(),
                     field: field.clone(),
-                    until_total: self.traffic.ledger.count(ledger),
+                    fields: fields.clone(),
+                    until_total: written.unwrap_or(0).max(at_least),
+                    until,
                     settle: COLLECT_SETTLE,
                     timeout: limit.mul_f64(COLLECT_SHARE).into(),
                 };
@@ -182,6 +189,39 @@ impl Stage {
         let gone = self.cluster.delete_and_wait(&self.namespace, object, limit);
         gone.await.map_err(|e| e.to_string())?;
         Ok(format!("{} is gone", cluster::title(object)))
+    }
+
+    /// What the checks of a collection wait for: so many rows, each at its end, and the same as in their source.
+    fn until(&self, collects: &str) -> (u64, Vec<Until>) {
+        let (mut rows, mut until) = (0, vec![]);
+        for check in &self.plan.checks {
+            match &check.kind {
+                CheckKind::SagaTerminates {
+                    collect,
+                    field,
+                    outcomes,
+                    at_least,
+                } if collect == collects => {
+                    rows = rows.max(*at_least);
+                    until.push(Until::Each {
+                        field: field.clone(),
+                        values: outcomes.clone(),
+                    });
+                }
+                CheckKind::Converges {
+                    source,
+                    view,
+                    key,
+                    fields,
+                } if view == collects => {
+                    let fields: Vec<String> = [key].into_iter().chain(fields).cloned().collect();
+                    let digest = digest(&self.traffic.ledger.rows(source), &fields);
+                    until.push(Until::Same { fields, digest });
+                }
+                _ => {}
+            }
+        }
+        (rows, until)
     }
 
     /// Requests with what earlier steps have kept.

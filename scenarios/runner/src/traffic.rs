@@ -2,7 +2,7 @@
 use crate::{clock::wall_us, recorder::Recorder};
 use cluster::{Cluster, Observer, worker::Worker};
 use load::{LoadJob, wire};
-use model::{Fact, Micros, Outcome, Saved};
+use model::{Fact, Micros, Outcome, Saved, rows::Row};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
@@ -16,10 +16,11 @@ use tokio::{
 /// Pulling an image is not part of an experiment; this is how long the pod of a worker may take to run.
 const WORKER_START_MAX: Duration = Duration::from_secs(60);
 
-/// Acknowledged keys by the step that wrote them.
+/// Acknowledged keys by the step that wrote them, and rows by the step that collected them.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     acked: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+    rows: Arc<Mutex<BTreeMap<String, Vec<Row>>>>,
 }
 
 impl Ledger {
@@ -29,6 +30,19 @@ impl Ledger {
             .lock()
             .expect("nothing panics while it holds this lock");
         acked.entry(step.into()).or_default().insert(key.into());
+    }
+
+    fn keep(&self, step: &str, rows: &[Row]) {
+        let all = self.rows.lock();
+        let mut all = all.expect("nothing panics while it holds this lock");
+        all.insert(step.into(), rows.to_vec());
+    }
+
+    /// What a step has collected.
+    pub fn rows(&self, step: &str) -> Vec<Row> {
+        let all = self.rows.lock();
+        let all = all.expect("nothing panics while it holds this lock");
+        all.get(step).cloned().unwrap_or_default()
     }
 
     /// How many writes of a step were acknowledged.
@@ -180,7 +194,8 @@ impl Traffic {
         mut lines: mpsc::UnboundedReceiver<String>,
         began: impl FnOnce(Instant),
     ) -> Option<String> {
-        let (mut began, mut ended, mut keys) = (Some(began), None, vec![]);
+        let (mut began, mut ended) = (Some(began), None);
+        let (mut keys, mut rows) = (vec![], vec![]);
         while let Some(line) = lines.recv().await {
             match wire::parse(&line) {
                 Ok(wire::Line::Began { wall_us: at }) => {
@@ -218,12 +233,17 @@ impl Traffic {
                     });
                 }
                 Ok(wire::Line::Keys(more)) => keys.extend(more),
+                Ok(wire::Line::Rows(more)) => rows.extend(more),
                 Ok(wire::Line::Collected { reads, complete }) => {
                     let keys = std::mem::take(&mut keys);
-                    ended = Some(format!("{} found in {reads} readings", keys.len()));
+                    let rows = std::mem::take(&mut rows);
+                    let found = keys.len().max(rows.len());
+                    ended = Some(format!("{found} found in {reads} readings"));
+                    self.ledger.keep(step, &rows);
                     self.recorder.note(Fact::Collected {
                         step: step.into(),
                         keys,
+                        rows,
                         reads,
                         complete,
                     });

@@ -184,13 +184,14 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
         Fact::Collected {
             step,
             keys,
+            rows,
             reads,
             complete,
         } => (
             "load",
             format!(
-                "“{step}” found {} keys in {reads} readings{}",
-                keys.len(),
+                "“{step}” found {} entries in {reads} readings{}",
+                keys.len().max(rows.len()),
                 if *complete {
                     ""
                 } else {

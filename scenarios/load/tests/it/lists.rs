@@ -182,8 +182,10 @@ fn collect(server: &Server, until_total: u64, timeout: Micros) -> LoadJob {
         collect: CollectJob {
             url: format!("{}/alarms", server.url),
             collection: "alarms".into(),
-            field: "receiver".into(),
+            field: Some("receiver".into()),
+            fields: [("host".to_string(), "receiver".to_string())].into(),
             until_total,
+            until: vec![],
             settle: Micros::from_millis(50),
             timeout,
         },
@@ -223,6 +225,40 @@ async fn a_list_is_read_until_it_has_enough_entries_and_stays_as_it_is() {
         }
     );
     assert_eq!(printed.ended(), (0, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_read_until_each_of_its_rows_has_come_to_its_end() {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let sagas = async |State(reads): State<Arc<AtomicUsize>>| {
+        let ended = reads.fetch_add(1, Ordering::SeqCst) >= 3;
+        let last = if ended { "CANCELLED" } else { "REQUESTED" };
+        Json(json!({"_embedded": {"sagas": [{"status": "RESERVED"}, {"status": last}]}}))
+    };
+    let server = Server::start(Router::new().route("/sagas", read(sagas)).with_state(reads));
+    let until = load::Until::Each {
+        field: "status".into(),
+        values: vec!["RESERVED".into(), "CANCELLED".into()],
+    };
+    let printed = work(LoadJob::Collect {
+        collect: CollectJob {
+            url: format!("{}/sagas", server.url),
+            collection: "sagas".into(),
+            field: None,
+            fields: [("status".to_string(), "status".to_string())].into(),
+            until_total: 2,
+            until: vec![until],
+            settle: Micros::from_millis(20),
+            timeout: Micros::from_secs(20),
+        },
+    })
+    .await;
+    let rows = ["RESERVED", "CANCELLED"].map(|s| [("status".to_string(), json!(s))].into());
+    assert!(
+        printed.0.contains(&Line::Rows(rows.into())),
+        "{:?}",
+        printed.0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

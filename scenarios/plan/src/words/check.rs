@@ -140,11 +140,36 @@ pub static FAILURE: Type = Type {
 };
 
 /// The types of invariants.
-pub const INVARIANTS: [&str; 2] = ["no-lost-acked-writes", "no-duplicates"];
+pub const INVARIANTS: [&str; 6] = [
+    "no-lost-acked-writes",
+    "no-duplicates",
+    "conserved",
+    "unique",
+    "saga-terminates",
+    "converges",
+];
+
+pub static SUM: Type = Type {
+    name: "sum",
+    about: "A field of a collection, added up.",
+    fields: &[
+        must("collect", Form::Text, "The step that collects."),
+        may(
+            "sum",
+            Form::Text,
+            "The field. Default: the rows are counted.",
+        ),
+        may(
+            "where",
+            Form::Json,
+            "Which rows count: fields with a value, or a list of values of which it is one.",
+        ),
+    ],
+};
 
 pub static INVARIANT: Type = Type {
     name: "invariant",
-    about: "What must be true of the data that a load wrote.",
+    about: "What must be true of the data.",
     fields: &[
         may(
             "name",
@@ -154,22 +179,59 @@ pub static INVARIANT: Type = Type {
         must(
             "type",
             Form::OneOf(&INVARIANTS),
-            "no-lost-acked-writes: every acknowledged write was found; no-duplicates: none was found twice.",
+            "no-lost-acked-writes: every acknowledged write was found; no-duplicates: none was found twice; conserved: the sums left and right are equal; unique: no two rows are the same in fields; saga-terminates: field of every row is one of outcomes; converges: view has every row of source, with the same fields.",
         ),
         may(
             "load",
             Form::Text,
-            "The step with the load that wrote. Default: the only load with keys.",
+            "Of no-lost-acked-writes and no-duplicates: the step with the load that wrote. Default: the only load.",
         ),
         may(
             "collect",
             Form::Text,
-            "The step that collects. Default: the only one.",
+            "Of all but conserved and converges: the step that collects. Default: the only one.",
         ),
         may(
             "atLeast",
             Form::Whole,
-            "Of no-lost-acked-writes: with fewer acknowledged writes nothing is shown. Default: 1.",
+            "Of no-lost-acked-writes and saga-terminates: with fewer acknowledged writes or rows nothing is shown. Default: 1.",
+        ),
+        may(
+            "left",
+            Form::List(&SUM),
+            "Of conserved: what is added up on one side.",
+        ),
+        may("right", Form::List(&SUM), "Of conserved: and on the other."),
+        may(
+            "fields",
+            Form::Texts,
+            "Of unique: in which no two rows are the same; of converges: which are the same in both.",
+        ),
+        may(
+            "where",
+            Form::Json,
+            "Of unique: which rows count, as in a sum.",
+        ),
+        may("field", Form::Text, "Of saga-terminates: e.g. status."),
+        may(
+            "outcomes",
+            Form::Texts,
+            "Of saga-terminates: the values a row ends with.",
+        ),
+        may(
+            "source",
+            Form::Text,
+            "Of converges: the step that collects the source.",
+        ),
+        may(
+            "view",
+            Form::Text,
+            "Of converges: the step that collects the read model; it must come after.",
+        ),
+        may(
+            "key",
+            Form::Text,
+            "Of converges: the field by which rows belong together, the same name in both.",
         ),
         may(
             "severity",

@@ -84,7 +84,7 @@ pub static STEP: Type = Type {
         may(
             "collect",
             Form::Object(&COLLECT),
-            "Reads a collection until everything the load wrote is there, or the timeout has passed.",
+            "Reads a collection until everything the load wrote is there and its invariants hold, or the timeout has passed.",
         ),
     ],
 };
@@ -128,7 +128,7 @@ pub static FAULT: Type = Type {
 
 pub static COLLECT: Type = Type {
     name: "collect",
-    about: "A paged HAL collection in which the writes of a load are looked for.",
+    about: "A paged HAL collection that is read: for the writes of a load, for what its rows hold, or both. What an invariant says of it is waited for until the timeout of the step.",
     fields: &[
         must(
             "url",
@@ -140,11 +140,20 @@ pub static COLLECT: Type = Type {
             Form::Text,
             "The name of the list in _embedded.",
         ),
-        must("field", Form::Text, "The field that holds the key."),
+        may(
+            "field",
+            Form::Text,
+            "The field that holds the key of a write.",
+        ),
         may(
             "ledger",
             Form::Text,
-            "The step with the load whose keys are looked for. Default: the only load.",
+            "With field: the step with the load whose keys are looked for. Default: the only load.",
+        ),
+        may(
+            "fields",
+            Form::TextMap,
+            "What invariants use of each entry, by name: a member, self (the id in its own link) or a JSONPath, e.g. { id: self, status: status, price: $.room.price }.",
         ),
     ],
 };

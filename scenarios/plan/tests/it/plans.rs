@@ -391,3 +391,54 @@ fn figures_of_workloads_count_over_the_run_or_during_a_load_and_needs_are_in_the
         assert!(told.contains(line), "{line} is not in {told}");
     }
 }
+
+#[test]
+fn collections_have_fields_and_invariants_over_them() {
+    let more = "
+    - name: view
+      collect: { url: http://orders:8080/orders, collection: orders, fields: { id: self, item: item, state: $.a.state } }
+    - name: copy
+      collect: { url: http://mail:8080/mails, collection: mails, fields: { id: orderId, item: item } }
+  objectives:
+";
+    let invariants = "  invariants:
+    - { type: conserved, left: [{ collect: view, sum: id, where: { state: [Paid, 3] } }], right: [{ collect: copy }] }
+    - { type: unique, collect: view, fields: item, where: { state: Paid } }
+    - { type: saga-terminates, collect: view, field: state, outcomes: [Paid, Gone], atLeast: 3 }
+    - { type: converges, source: view, view: copy, key: id, fields: [item] }
+    - { type: no-lost-acked-writes, atLeast: 50, collect: mails }
+";
+    let text = SCENARIO.replace("\n  objectives:\n", more);
+    let text = text.replace(
+        "  invariants:\n    - { type: no-lost-acked-writes, atLeast: 50 }\n",
+        invariants,
+    );
+    let plan = plans(&text, Profile::Quick, None, &Overrides::new());
+    let plan = plan.unwrap_or_else(|p| panic!("{p}")).remove(0);
+    let told = plan::explain(&plan);
+    for line in [
+        "and keep of each id (self), item (item), state ($.a.state)",
+        "conserved: id of “view” where state is Paid or 3 == rows of “copy”",
+        "unique: no two rows of \"view\" where state is Paid have one item",
+        "saga-terminates: state of every row of \"view\", at least 3, is Paid or Gone",
+        "converges: \"copy\" has every id of \"view\" with its item",
+    ] {
+        assert!(told.contains(line), "{line} is not in {told}");
+    }
+    let wrong = text
+        .replace("field: state, outcomes", "field: stat, outcomes")
+        .replace("key: id", "key: state");
+    let problems = plans(&wrong, Profile::Quick, None, &Overrides::new()).unwrap_err();
+    let told: Vec<String> = problems
+        .0
+        .iter()
+        .map(|p| format!("{}; {}", p.message, p.way_out))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "\"view\" collects no \"stat\"; did you mean state?; or add it to the fields of that step",
+            "\"copy\" collects no \"state\"; there is id, item; or add it to the fields of that step",
+        ]
+    );
+}

@@ -79,8 +79,9 @@ pub fn async_alarm() -> Report {
             Action::Collect {
                 url: "http://alarm:8080/alarms".into(),
                 collection: "alarms".into(),
-                field: "receiver".into(),
-                ledger: "register".into(),
+                field: Some("receiver".into()),
+                ledger: Some("register".into()),
+                fields: Default::default(),
             },
         ),
     ];
@@ -169,6 +170,7 @@ fn alarm_away() -> Timeline {
     let collected = Fact::Collected {
         step: "collect".into(),
         keys: (0..160).map(|i| format!("host-{i}")).collect(),
+        rows: vec![],
         reads: 3,
         complete: true,
     };

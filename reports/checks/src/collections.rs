@@ -1,0 +1,397 @@
+//! What must be true of collections: what was read of them decides, in full or not at all.
+use crate::count;
+use model::{
+    Fact, Finding, Timeline, Verdict,
+    rows::{Filter, Row, Sum, filter_words, is_in, text, written},
+};
+use std::collections::BTreeMap;
+
+/// So many rows are named.
+const EVIDENCE_MAX: usize = 8;
+
+/// What a step collected. The error is why it cannot be taken for the whole.
+fn rows<'a>(collect: &str, timeline: &'a Timeline) -> Result<&'a [Row], String> {
+    let last = timeline.all().iter().rev().find_map(|o| match &o.fact {
+        Fact::Collected {
+            step,
+            rows,
+            complete,
+            ..
+        } if step == collect => Some((rows, *complete)),
+        _ => None,
+    });
+    match last {
+        None => Err(format!("“{collect}” collected nothing")),
+        Some((_, false)) => Err(format!("“{collect}” was not read to its end")),
+        Some((rows, true)) => Ok(rows),
+    }
+}
+
+fn finding(check: &str, target: String, verdict: Verdict, because: String) -> Finding {
+    Finding {
+        target,
+        ..Finding::new(check, verdict, because)
+    }
+}
+
+/// The sums of both sides are equal: money, points, stock.
+pub(crate) fn conserved(left: &[Sum], right: &[Sum], timeline: &Timeline) -> Finding {
+    let words = |sums: &[Sum]| {
+        sums.iter()
+            .map(Sum::written)
+            .collect::<Vec<_>>()
+            .join(" + ")
+    };
+    let target = format!("{} == {}", words(left), words(right));
+    let side = |sums: &[Sum]| -> Result<(f64, usize), String> {
+        let mut total = (0.0, 0);
+        for sum in sums {
+            let rows = rows(&sum.collect, timeline)?;
+            total.0 += sum.of(rows)?;
+            total.1 += rows.iter().filter(|row| is_in(row, &sum.filter)).count();
+        }
+        Ok(total)
+    };
+    let ((left, some), (right, others)) = match (side(left), side(right)) {
+        (Ok(left), Ok(right)) => (left, right),
+        (Err(why), _) | (_, Err(why)) => {
+            return finding("conserved", target, Verdict::Inconclusive, why);
+        }
+    };
+    let measured = format!("{left} and {right}");
+    let (verdict, because) = match (some + others, (left - right).abs() < TOLERANCE) {
+        (0, _) => (
+            Verdict::Inconclusive,
+            "there is no row on either side".into(),
+        ),
+        (_, true) => (Verdict::Pass, format!("both sides are {left}")),
+        (_, false) => (
+            Verdict::Fail,
+            format!("the sides differ by {}", left - right),
+        ),
+    };
+    Finding {
+        measured,
+        ..finding("conserved", target, verdict, because)
+    }
+}
+
+/// Sums of decimals in binary differ in their last digits.
+const TOLERANCE: f64 = 1e-6;
+
+/// No two rows that count are the same in these fields.
+pub(crate) fn unique(
+    collect: &str,
+    fields: &[String],
+    filter: &Filter,
+    timeline: &Timeline,
+) -> Finding {
+    let fields_words = fields.join(" and ");
+    let target = format!(
+        "no two rows of “{collect}”{} with one {fields_words}",
+        filter_words(filter)
+    );
+    let rows = match rows(collect, timeline) {
+        Ok(rows) => rows,
+        Err(why) => return finding("unique", target, Verdict::Inconclusive, why),
+    };
+    let counting: Vec<&Row> = rows.iter().filter(|row| is_in(row, filter)).collect();
+    let mut groups = BTreeMap::<Vec<String>, Vec<&Row>>::new();
+    for row in &counting {
+        let key = fields.iter().map(|field| text(row, field)).collect();
+        groups.entry(key).or_default().push(row);
+    }
+    let twice: Vec<&Vec<&Row>> = groups.values().filter(|rows| rows.len() > 1).collect();
+    let (verdict, because) = match (counting.len(), twice.len()) {
+        (0, _) => (
+            Verdict::Inconclusive,
+            format!("no row of “{collect}” counts"),
+        ),
+        (n, 0) => (
+            Verdict::Pass,
+            format!(
+                "each of {} has its own {fields_words}",
+                count(n as u64, "row")
+            ),
+        ),
+        (_, n) => (
+            Verdict::Fail,
+            format!("{n} times there are several rows with one {fields_words}"),
+        ),
+    };
+    Finding {
+        measured: format!(
+            "{} of {} twice",
+            twice.len(),
+            count(groups.len() as u64, "key")
+        ),
+        evidence: twice
+            .iter()
+            .take(EVIDENCE_MAX)
+            .map(|rows| {
+                rows.iter()
+                    .map(|row| written(row))
+                    .collect::<Vec<_>>()
+                    .join(" / ")
+            })
+            .collect(),
+        ..finding("unique", target, verdict, because)
+    }
+}
+
+/// Every row has come to one of its ends.
+pub(crate) fn terminates(
+    collect: &str,
+    field: &str,
+    outcomes: &[String],
+    at_least: u64,
+    timeline: &Timeline,
+) -> Finding {
+    let target = format!(
+        "{field} of every row of “{collect}” is {}",
+        outcomes.join(" or ")
+    );
+    let rows = match rows(collect, timeline) {
+        Ok(rows) => rows,
+        Err(why) => return finding("saga-terminates", target, Verdict::Inconclusive, why),
+    };
+    let open: Vec<&Row> = rows
+        .iter()
+        .filter(|row| !outcomes.contains(&text(row, field)))
+        .collect();
+    let mut tally = BTreeMap::<String, u64>::new();
+    rows.iter()
+        .for_each(|row| *tally.entry(text(row, field)).or_default() += 1);
+    let n = count(rows.len() as u64, "row");
+    let (verdict, because) = match (open.len(), (rows.len() as u64) < at_least) {
+        (0, true) => (
+            Verdict::Inconclusive,
+            format!("{n} of “{collect}”, and {at_least} are needed"),
+        ),
+        (0, false) => (
+            Verdict::Pass,
+            format!("each of {n} of “{collect}” has come to its end"),
+        ),
+        (open, _) => (
+            Verdict::Fail,
+            format!("{open} of {n} of “{collect}” have not come to their end"),
+        ),
+    };
+    let measured: Vec<String> = tally
+        .iter()
+        .map(|(status, n)| format!("{status} {n}"))
+        .collect();
+    Finding {
+        measured: measured.join(", "),
+        evidence: open
+            .iter()
+            .take(EVIDENCE_MAX)
+            .map(|row| written(row))
+            .collect(),
+        ..finding("saga-terminates", target, verdict, because)
+    }
+}
+
+/// A read model has what its source has.
+pub(crate) fn converges(
+    source: &str,
+    view: &str,
+    key: &str,
+    fields: &[String],
+    timeline: &Timeline,
+) -> Finding {
+    let target = format!(
+        "“{view}” has every {key} of “{source}” with its {}",
+        fields.join(" and ")
+    );
+    let (from, seen) = match (rows(source, timeline), rows(view, timeline)) {
+        (Ok(from), Ok(seen)) => (from, seen),
+        (Err(why), _) | (_, Err(why)) => {
+            return finding("converges", target, Verdict::Inconclusive, why);
+        }
+    };
+    let by_key = |rows: &'_ [Row]| -> BTreeMap<String, Row> {
+        rows.iter()
+            .map(|row| (text(row, key), row.clone()))
+            .collect()
+    };
+    let (wanted, found) = (by_key(from), by_key(seen));
+    let mut differences = vec![];
+    for (id, row) in &wanted {
+        match found.get(id) {
+            None => differences.push(format!("{key} {id} is not in “{view}”")),
+            Some(copy) => {
+                differences.extend(fields.iter().filter(|f| text(row, f) != text(copy, f)).map(
+                    |f| {
+                        format!(
+                            "{key} {id}: {f} is {}, in “{view}” {}",
+                            text(row, f),
+                            text(copy, f)
+                        )
+                    },
+                ))
+            }
+        }
+    }
+    let strangers = found.keys().filter(|id| !wanted.contains_key(*id));
+    differences.extend(strangers.map(|id| format!("{key} {id} is in “{view}” alone")));
+    let n = count(wanted.len() as u64, "row");
+    let (verdict, because) = match (wanted.len(), differences.first()) {
+        (0, None) => (
+            Verdict::Inconclusive,
+            format!("there is no row in “{source}”"),
+        ),
+        (_, None) => (Verdict::Pass, format!("“{view}” has all {n} of “{source}”")),
+        (_, Some(first)) => (Verdict::Fail, first.clone()),
+    };
+    Finding {
+        measured: format!("{} differences in {n}", differences.len()),
+        evidence: differences.into_iter().take(EVIDENCE_MAX).collect(),
+        ..finding("converges", target, verdict, because)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Story, ms};
+    use serde_json::{Value, json};
+
+    /// Rows of id, status and price.
+    fn collected(step: &str, rows: &[(u64, &str, u64)], complete: bool) -> Fact {
+        let row = |&(id, status, price): &(u64, &str, u64)| -> Row {
+            let fields: [(&str, Value); 3] = [
+                ("id", json!(id)),
+                ("status", json!(status)),
+                ("price", json!(price)),
+            ];
+            fields.map(|(k, v)| (k.to_string(), v)).into()
+        };
+        Fact::Collected {
+            step: step.into(),
+            keys: vec![],
+            rows: rows.iter().map(row).collect(),
+            reads: 2,
+            complete,
+        }
+    }
+
+    type Rows<'r> = &'r [(u64, &'r str, u64)];
+
+    fn story(left: Rows, right: Rows) -> Timeline {
+        let story = Story::rollout().with(ms(3100), collected("pays", left, true));
+        story
+            .with(ms(3110), collected("books", right, true))
+            .timeline()
+    }
+
+    fn torn() -> Timeline {
+        let rows = [(1, "Paid", 10)];
+        Story::rollout()
+            .with(ms(3100), collected("pays", &rows, false))
+            .timeline()
+    }
+
+    fn paid() -> Filter {
+        [("status".to_string(), vec!["Paid".to_string()])].into()
+    }
+
+    #[test]
+    fn money_that_is_on_both_sides_passes_money_that_is_not_fails_and_half_a_list_cannot_be_told() {
+        let sum = |collect: &str, filter| Sum {
+            collect: collect.into(),
+            field: Some("price".into()),
+            filter,
+        };
+        let (left, right) = ([sum("pays", paid())], [sum("books", Filter::new())]);
+        let found = |timeline: &Timeline| conserved(&left, &right, timeline);
+        let pays: Rows = &[(1, "Paid", 10), (2, "Refunded", 90), (3, "Paid", 5)];
+        let passes = found(&story(pays, &[(1, "Booked", 15)]));
+        assert_eq!(
+            (passes.verdict, &*passes.measured),
+            (Verdict::Pass, "15 and 15")
+        );
+        assert_eq!(
+            passes.target,
+            "price of “pays” where status is Paid == price of “books”"
+        );
+        let fails = found(&story(pays, &[(1, "Booked", 14)]));
+        assert_eq!(
+            (fails.verdict, &*fails.because),
+            (Verdict::Fail, "the sides differ by 1")
+        );
+        assert_eq!(found(&story(&[], &[])).verdict, Verdict::Inconclusive);
+        assert_eq!(found(&torn()).because, "“pays” was not read to its end");
+    }
+
+    #[test]
+    fn two_active_rows_of_one_room_fail_and_those_that_do_not_count_do_not() {
+        let found = |timeline: &Timeline| unique("pays", &["id".to_string()], &paid(), timeline);
+        let passes = found(&story(
+            &[(1, "Paid", 1), (1, "Refunded", 1), (2, "Paid", 1)],
+            &[],
+        ));
+        assert_eq!(
+            (passes.verdict, &*passes.measured),
+            (Verdict::Pass, "0 of 2 keys twice")
+        );
+        let fails = found(&story(&[(1, "Paid", 1), (1, "Paid", 2)], &[]));
+        assert_eq!(fails.verdict, Verdict::Fail);
+        assert_eq!(
+            fails.evidence,
+            ["id 1, price 1, status Paid / id 1, price 2, status Paid"]
+        );
+        assert_eq!(
+            found(&story(&[(1, "Refunded", 1)], &[])).verdict,
+            Verdict::Inconclusive
+        );
+        assert_eq!(found(&torn()).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_saga_that_hangs_fails_and_too_few_cannot_be_told() {
+        let ends = ["Paid".to_string(), "Refunded".to_string()];
+        let found = |timeline: &Timeline| terminates("pays", "status", &ends, 2, timeline);
+        let passes = found(&story(&[(1, "Paid", 1), (2, "Refunded", 1)], &[]));
+        assert_eq!(
+            (passes.verdict, &*passes.measured),
+            (Verdict::Pass, "Paid 1, Refunded 1")
+        );
+        let fails = found(&story(&[(1, "Requested", 1)], &[]));
+        assert_eq!(
+            (fails.verdict, &fails.evidence[..]),
+            (
+                Verdict::Fail,
+                &["id 1, price 1, status Requested".to_string()][..]
+            )
+        );
+        assert_eq!(
+            found(&story(&[(1, "Paid", 1)], &[])).verdict,
+            Verdict::Inconclusive
+        );
+        assert_eq!(found(&torn()).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_view_that_lags_fails_and_an_empty_source_cannot_be_told() {
+        let fields = ["status".to_string()];
+        let found = |timeline: &Timeline| converges("pays", "books", "id", &fields, timeline);
+        let pays: Rows = &[(1, "Paid", 1), (2, "Paid", 1)];
+        assert_eq!(
+            found(&story(pays, &[(2, "Paid", 9), (1, "Paid", 9)])).verdict,
+            Verdict::Pass
+        );
+        let fails = found(&story(pays, &[(2, "Requested", 1), (3, "Paid", 1)]));
+        assert_eq!(fails.verdict, Verdict::Fail);
+        assert_eq!(
+            fails.evidence,
+            [
+                "id 1 is not in “books”",
+                "id 2: status is Paid, in “books” Requested",
+                "id 3 is in “books” alone"
+            ]
+        );
+        assert_eq!(found(&story(&[], &[])).verdict, Verdict::Inconclusive);
+        assert_eq!(found(&torn()).verdict, Verdict::Inconclusive);
+    }
+}
