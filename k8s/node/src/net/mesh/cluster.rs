@@ -64,6 +64,8 @@ struct State {
     waiting: HashMap<Number, Gift>,
     /// Connections without a request, and since when.
     idle: HashMap<Connection, (Sender, Instant)>,
+    /// Replaced, or its pod is gone: what is under way ends, and nothing is kept.
+    is_retired: bool,
 }
 
 impl Cluster {
@@ -88,6 +90,7 @@ impl Cluster {
                 turn: 0,
                 waiting: HashMap::new(),
                 idle: HashMap::new(),
+                is_retired: false,
             }),
             policy,
             profile,
@@ -192,7 +195,7 @@ impl Cluster {
     /// A request is over, and its connection can carry another.
     pub fn finish(self: &Arc<Cluster>, number: Number, connection: Connection, sender: Sender) {
         let mut state = lock(&self.state);
-        let is_usable = !sender.is_closed();
+        let is_usable = !sender.is_closed() && !state.is_retired;
         state.idle.insert(connection, (sender, Instant::now()));
         let effects = state.pool.finish(number, is_usable);
         self.perform(&mut state, effects);
@@ -228,6 +231,21 @@ impl Cluster {
         let over: Vec<Connection> = over.map(|(connection, _)| *connection).collect();
         for connection in over {
             state.idle.remove(&connection);
+            let effects = state.pool.ended(connection);
+            self.perform(&mut state, effects);
+        }
+    }
+
+    /// Closes what is idle now, and from now on what becomes so.
+    pub fn retire(self: &Arc<Cluster>) {
+        let mut state = lock(&self.state);
+        state.is_retired = true;
+        let idle: Vec<Connection> = state
+            .idle
+            .drain()
+            .map(|(connection, _)| connection)
+            .collect();
+        for connection in idle {
             let effects = state.pool.ended(connection);
             self.perform(&mut state, effects);
         }
@@ -355,5 +373,73 @@ pub(super) struct RawConnection(Arc<Cluster>);
 impl Drop for RawConnection {
     fn drop(&mut self) {
         self.0.raw.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::mesh::Target;
+    use mesh::names::ServiceName;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+    use tokio::sync::watch;
+
+    fn cluster(host: SocketAddr, policy: Policy) -> (Arc<Mesh>, Arc<Cluster>) {
+        let mesh = Arc::new(Mesh {
+            view: watch::channel(Arc::default()).1,
+            callers: Default::default(),
+            backends: Mutex::default(),
+            clusters: Mutex::default(),
+            entrances: Default::default(),
+            node: Default::default(),
+        });
+        let id = ClusterId {
+            pod: Default::default(),
+            inbound: Some(host),
+            target: Target {
+                service: ServiceName::new("shop", "room"),
+                port: 8080,
+                subset: None,
+            },
+        };
+        let cluster = Cluster::new(id, policy, Profile::default(), &mesh, None);
+        (mesh, cluster)
+    }
+
+    /// A request that is over at once: its connection is idle afterwards, if it is kept.
+    async fn used(cluster: &Arc<Cluster>, host: SocketAddr) {
+        let (ticket, sender) = cluster.ticket(0, host).await.unwrap();
+        ticket.finish(sender);
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_is_used_again_until_the_cluster_is_replaced() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap();
+        let (_mesh, cluster) = cluster(host, Policy::of(None, 8080, None, Profile::default()));
+        used(&cluster, host).await;
+        let (mut connection, _) = listener.accept().await.unwrap();
+        used(&cluster, host).await;
+        assert_eq!(lock(&cluster.state).idle.len(), 1);
+        cluster.retire();
+        assert_eq!(connection.read(&mut [0]).await.unwrap(), 0);
+        // What comes late is served and leaves nothing behind.
+        used(&cluster, host).await;
+        let (mut connection, _) = listener.accept().await.unwrap();
+        assert_eq!(connection.read(&mut [0]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_is_closed_after_its_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap();
+        let mut policy = Policy::of(None, 8080, None, Profile::default());
+        policy.limits.idle_timeout = Duration::ZERO;
+        let (_mesh, cluster) = cluster(host, policy);
+        used(&cluster, host).await;
+        let (mut connection, _) = listener.accept().await.unwrap();
+        cluster.tick();
+        assert_eq!(connection.read(&mut [0]).await.unwrap(), 0);
     }
 }

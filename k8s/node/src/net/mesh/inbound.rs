@@ -86,7 +86,13 @@ impl Mesh {
     pub(super) fn forget_pods(&self) {
         let view = self.view();
         lock(&self.entrances).retain(|(host, _), _| view.side_car(host.ip()).is_some());
-        lock(&self.clusters).retain(|id, _| view.has_pod(&id.pod));
+        lock(&self.clusters).retain(|id, cluster| {
+            let stays = view.has_pod(&id.pod);
+            if !stays {
+                cluster.retire();
+            }
+            stays
+        });
     }
 }
 

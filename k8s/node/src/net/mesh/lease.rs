@@ -44,7 +44,8 @@ impl Ticket {
         self.is_over = true;
     }
 
-    fn finish(mut self, sender: Sender) {
+    /// The answer is complete; the connection is free for another.
+    pub fn finish(mut self, sender: Sender) {
         if let Some(connection) = self.connection {
             self.is_over = true;
             self.cluster.finish(self.number, connection, sender);

@@ -134,7 +134,10 @@ impl Mesh {
         if let Some(cluster) = before.filter(|cluster| cluster.is_as(&policy, profile)) {
             return cluster.clone();
         }
-        let counted = before.map(|cluster| cluster.counters.clone());
+        let counted = before.map(|cluster| {
+            cluster.retire();
+            cluster.counters.clone()
+        });
         let cluster = Cluster::new(id.clone(), policy, profile, self, counted);
         clusters.insert(id, cluster.clone());
         cluster
