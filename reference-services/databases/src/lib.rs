@@ -66,7 +66,7 @@ fn fresh() -> Option<String> {
     static COUNT: AtomicUsize = AtomicUsize::new(1);
     let socket = std::env::var(SOCKET).ok()?;
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let schema = format!("test_{number}_{{service}}");
+    let schema = format!("test_{}_{number}_{{service}}", std::process::id());
     Some(format!(
         "postgres://postgres@localhost/postgres?host={socket}&options[search_path]={schema}"
     ))

@@ -4,6 +4,7 @@ mod chain;
 mod conserved;
 mod failures;
 mod manifests;
+mod postgres;
 mod requests;
 mod screen;
 mod world;

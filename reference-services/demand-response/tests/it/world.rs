@@ -56,7 +56,7 @@ impl World {
             ..Config::new("127.0.0.1:0".parse().unwrap(), folder.path().join("kafka"))
         };
         let broker = Broker::start(config).await.unwrap();
-        let files = format!("sqlite://{}/{{service}}.db", folder.path().display());
+        let files = databases::lasting(folder.path(), "{service}.db");
         let mut env = Env::from_iter(variables.iter().copied())
             .with("KAFKA_BROKERS", broker.local_addr().to_string())
             .with("DATABASE_URL", files);
@@ -269,7 +269,8 @@ pub async fn start(name: &str, env: &Env) -> Running {
         .clone()
         .with("POD_IP", "127.0.0.1")
         .with("PORT", "0")
-        .with_default("KAFKA_BROKERS", "none");
+        .with_default("KAFKA_BROKERS", "none")
+        .with_default("DATABASE_URL", databases::url());
     kernel::start(demand_response::service(name, &env).unwrap(), &env)
         .await
         .unwrap()

@@ -8,9 +8,9 @@ use std::process::{Child, Command, ExitCode, Stdio};
 pub struct Process(Child);
 
 impl Process {
-    /// Starts a service on a free port, with the world's broker and files.
+    /// Starts a service on a free port, with the world's broker and database.
     pub fn start(world: &World, name: &str) -> Process {
-        let files = format!("sqlite://{}/{{service}}.db", world.folder().display());
+        let files = world.database();
         let variables = [
             ("CHILD_SERVICE", name),
             ("KAFKA_BROKERS", &world.broker()),

@@ -3,6 +3,7 @@
 mod child;
 mod failures;
 mod manifests;
+mod postgres;
 mod requests;
 mod saga;
 mod topic;

@@ -175,7 +175,7 @@ async fn orders_are_taken_without_the_center_and_it_catches_up() {
 
     // As in the report, its rows were in memory: the ids begin again.
     world
-        .start_one("reservation", &[("DATABASE_URL", "sqlite::memory:")])
+        .start_one("reservation", &[("DATABASE_URL", &databases::url())])
         .await;
     world
         .until("mypages", "reservationId", json!([1, 2, 2]))

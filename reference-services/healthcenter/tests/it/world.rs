@@ -10,7 +10,6 @@ use hyper_util::rt::TokioExecutor;
 use kernel::{Env, Running};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -51,7 +50,7 @@ impl World {
             ..Config::new("127.0.0.1:0".parse().unwrap(), folder.path().join("kafka"))
         };
         let broker = Broker::start(config).await.unwrap();
-        let files = format!("sqlite://{}/{{service}}.db", folder.path().display());
+        let files = databases::lasting(folder.path(), "{service}.db");
         let env = Env::from_iter(variables.iter().copied())
             .with("KAFKA_BROKERS", broker.local_addr().to_string())
             .with_default("DATABASE_URL", files);
@@ -81,9 +80,9 @@ impl World {
         self.broker.local_addr().to_string()
     }
 
-    /// Where the files are.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Where the services keep their rows.
+    pub fn database(&self) -> String {
+        self.env.or("DATABASE_URL", String::new())
     }
 
     /// Ends a service.
@@ -210,7 +209,8 @@ pub async fn start(name: &str, env: &Env) -> Running {
         .clone()
         .with("POD_IP", "127.0.0.1")
         .with("PORT", "0")
-        .with_default("KAFKA_BROKERS", "none");
+        .with_default("KAFKA_BROKERS", "none")
+        .with_default("DATABASE_URL", databases::url());
     kernel::start(healthcenter::service(name, &env).unwrap(), &env)
         .await
         .unwrap()
