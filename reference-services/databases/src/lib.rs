@@ -16,7 +16,13 @@ const SOCKET: &str = "DATABASES_POSTGRESQL_SOCKET";
 const SERVER: &str = r#"
 set -eu
 folder=$(mktemp -d /tmp/postgresql.XXXXXX)
-trap 'rm -rf "$folder"' EXIT
+server=
+leave() {
+  [ -z "$server" ] || { kill -INT "$server" 2>/dev/null && wait "$server"; } || true
+  rm -rf "$folder"
+}
+trap leave EXIT
+trap 'exit 1' TERM INT HUP
 "$1/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --no-sync --wal-segsize=1 >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
 "$1/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c min_wal_size=2MB -c max_wal_size=16MB -c max_connections=400 -c shared_buffers=16MB >"$folder/log" 2>&1 &
 server=$!
@@ -26,8 +32,6 @@ until "$1/pg_isready" -q -h "$folder"; do
 done
 echo "$folder"
 read -r _ || true
-kill -INT "$server"
-wait "$server" || true
 "#;
 
 /// The address of an empty database. One in memory is gone when it is closed.
