@@ -123,6 +123,24 @@ async fn an_order_is_answered_as_printed_and_seen_on_the_my_page() {
 }
 
 #[tokio::test]
+async fn order_keeps_its_rows_elsewhere_than_the_others_and_nobody_can_tell() {
+    let mut world = World::start(&[]).await;
+    world.stop_one("order").await;
+    world
+        .start_one("order", &[("DATABASE_URL", "sqlite::memory:")])
+        .await;
+    let body = json!({"orderType": "basic", "name": "woo"});
+    let ordered = world.post("order", "/orders", body).await;
+    assert_eq!(ordered.json(), order(1, "basic", Some("woo")));
+    let status = json!(["Reservation Complete"]);
+    world.until("mypages", "status", status).await;
+    let seen = world.get("notification", "/mypages/1").await.json();
+    let expected = mypage(1, Some("woo"), 1, 1, "Reservation Complete");
+    assert_eq!(seen, expected);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn without_payment_no_order_is_taken_and_with_it_again_one_is() {
     let mut world = World::start(&[]).await;
     world.stop_one("payment").await;
