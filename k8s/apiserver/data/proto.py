@@ -27,6 +27,8 @@ OWN_READER = {
 ROOTS = ["k8s.io.api." + name for name in (
     "core.v1.ConfigMap", "core.v1.Secret", "core.v1.Namespace", "core.v1.Service", "core.v1.ServiceAccount", "core.v1.Pod",
     "apps.v1.Deployment", "batch.v1.Job", "autoscaling.v2.HorizontalPodAutoscaler", "policy.v1.Eviction",
+    "authorization.v1.SelfSubjectAccessReview", "batch.v1.CronJob", "policy.v1.PodDisruptionBudget", "rbac.v1.Role",
+    "rbac.v1.RoleBinding", "rbac.v1.ClusterRole", "rbac.v1.ClusterRoleBinding", "authentication.v1.TokenRequest",
 )] + [META + "DeleteOptions"]
 # Structs that Go embeds: (message, field).
 EMBEDDED = {("Volume", "volumeSource"), ("Probe", "handler"), ("EphemeralContainer", "ephemeralContainerCommon"),

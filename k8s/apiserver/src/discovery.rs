@@ -1,6 +1,6 @@
 //! discovery — what the server has: groups, resources, its version, and as much of OpenAPI as kubectl looks for.
 
-use crate::kinds::{KINDS, Kind};
+use crate::kinds::{KINDS, Kind, Use};
 use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
@@ -20,6 +20,14 @@ const VERBS: [&str; 8] = [
     "update",
     "watch",
 ];
+
+/// What can be done with objects of a kind.
+fn verbs(kind: &Kind) -> &'static [&'static str] {
+    match kind.usage {
+        Use::AnsweredOnly => &["create"],
+        Use::ActedOn | Use::StoredOnly => &VERBS,
+    }
+}
 
 /// The document at `path`, if it is one of these.
 pub fn answer(path: &str, headers: &HeaderMap) -> Option<Response> {
@@ -98,6 +106,8 @@ fn type_of(kind: &Kind, subresource: &str) -> (&'static str, &'static str, &'sta
     match subresource {
         "scale" => ("autoscaling", "v1", "Scale"),
         "eviction" => ("policy", "v1", "Eviction"),
+        "binding" => ("", "v1", "Binding"),
+        "token" => ("authentication.k8s.io", "v1", "TokenRequest"),
         "exec" => ("", "v1", "PodExecOptions"),
         _ => (kind.group, kind.version, kind.kind),
     }
@@ -107,7 +117,7 @@ fn verbs_of(subresource: &str) -> &'static [&'static str] {
     match subresource {
         "log" => &["get"],
         "exec" => &["create", "get"],
-        "eviction" => &["create"],
+        "binding" | "eviction" | "token" => &["create"],
         "finalize" => &["update"],
         _ => &["get", "patch", "update"],
     }
@@ -147,7 +157,7 @@ fn aggregated_resource(kind: &'static Kind) -> Value {
     json!({
         "resource": kind.plural, "responseKind": named(type_of(kind, "")),
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
-        "singularResource": kind.kind.to_lowercase(), "verbs": VERBS, "shortNames": kind.short,
+        "singularResource": kind.kind.to_lowercase(), "verbs": verbs(kind), "shortNames": kind.short,
         "categories": categories(kind), "subresources": subresources,
     })
 }
@@ -177,7 +187,7 @@ fn resource_list(group: &str, version: &str) -> Option<Value> {
 fn plain_resources(kind: &'static Kind) -> impl Iterator<Item = Value> {
     let whole = json!({
         "name": kind.plural, "singularName": kind.kind.to_lowercase(), "namespaced": kind.namespaced, "kind": kind.kind,
-        "verbs": VERBS, "shortNames": kind.short, "categories": categories(kind),
+        "verbs": verbs(kind), "shortNames": kind.short, "categories": categories(kind),
     });
     let parts = kind.subresources.iter().map(|sub| {
         let (group, version, name) = type_of(kind, sub);
@@ -248,7 +258,7 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert_eq!(count, 9);
+        assert_eq!(count, 11);
     }
 
     #[test]

@@ -46,7 +46,7 @@ async fn upgrade(
     Ok(sender.send_request(request).await?.map(Body::new))
 }
 
-async fn serve<T>(router: Router, io: TokioIo<T>)
+pub(crate) async fn serve<T>(router: Router, io: TokioIo<T>)
 where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {

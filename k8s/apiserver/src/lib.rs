@@ -1,6 +1,6 @@
 //! apiserver — a Kubernetes API over a versioned store in memory, for clients in the same process and for kubectl on loopback.
 //!
-//! Codes, texts and defaults are those of Kubernetes 1.33. There is no authentication and one API version of each kind; kinds that
+//! Codes, texts and defaults are those of Kubernetes 1.33. Only callers from inside a pod have to say who they are; there is one API version of each kind; kinds that
 //! nothing acts on answer writes with a `Warning` header.
 //!
 //! | module | |
@@ -13,23 +13,34 @@
 //! | `streams` | logs and exec, answered by the node |
 //! | `discovery`, `print`, `wire` | what kubectl wants besides: what there is, tables, protobuf |
 //! | `door` | the ways in: a client in this process, a listener on loopback |
+//! | `inside`, `access` | the way in from a pod, with TLS and a token, and what it may do there |
 
+mod access;
 mod api;
 mod clock;
 mod discovery;
 mod door;
+mod inside;
 mod kinds;
 mod names;
 mod patch;
 mod print;
 mod refusal;
+mod schedule;
 mod selector;
 mod store;
 mod streams;
 mod wire;
 
+/// Amounts of CPU and memory as Kubernetes writes them.
+pub mod quantity {
+    pub use crate::kinds::{canonical, thousandths};
+}
+
 pub use clock::Clock;
 pub use door::Door;
+pub use inside::Inside;
+pub use schedule::Schedule;
 pub use streams::{ExecError, ExecIo, LogFile, Streams};
 
 use api::Api;
@@ -86,6 +97,16 @@ impl ApiServer {
     /// From now on logs and exec are answered by `streams`; before, they are refused.
     pub fn set_streams(&self, streams: Arc<dyn Streams>) {
         self.api.set_streams(streams);
+    }
+
+    /// Opens the API for the cluster's own pods, until the answer is dropped: at the Service `default/kubernetes`, port 443 or, where
+    /// ordinary users may not listen there, 6443. Callers show a ServiceAccount's token and may do what roles bound to it say. From
+    /// now on pods get such a token as a volume. Call it once.
+    ///
+    /// # Errors
+    /// When no port of 127.0.0.1 is free.
+    pub async fn open_to_pods(&self) -> io::Result<Inside> {
+        Inside::open(&self.api, api::guarded_router(self.api.clone())).await
     }
 
     /// Opens the API on a free port of 127.0.0.1, behind a path nobody can guess, until the door is dropped.

@@ -1,6 +1,9 @@
 //! refusal — why a request was turned down, as the Status object that Kubernetes clients understand.
 
-use crate::kinds::Kind;
+use crate::{
+    access::{Deed, User},
+    kinds::Kind,
+};
 use serde_json::{Value, json};
 
 /// A request turned down. Codes, reasons and texts are those of a real API server.
@@ -199,6 +202,45 @@ impl Refusal {
     pub fn forbidden(kind: &Kind, name: &str, why: &str) -> Refusal {
         let message = format!("{} \"{name}\" is forbidden: {why}", resource(kind));
         Refusal::about(kind, name, 403, "Forbidden", message)
+    }
+
+    /// A disruption budget stands in the way; `why` names it.
+    pub fn disrupts(why: &str) -> Refusal {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        let cause = json!({"reason": "DisruptionBudget", "message": why});
+        Refusal::new(429, "TooManyRequests", message, json!({"causes": [cause]}))
+    }
+
+    /// A token that nobody holds.
+    pub fn unauthorized() -> Refusal {
+        Refusal::new(401, "Unauthorized", "Unauthorized", json!({}))
+    }
+
+    /// A caller who may not even look around.
+    pub fn no_entry(user: &User, path: &str) -> Refusal {
+        let message = format!(
+            "forbidden: User \"{}\" cannot get path \"{path}\"",
+            user.name
+        );
+        Refusal::new(403, "Forbidden", message, json!({}))
+    }
+
+    /// No role bound to the user allows it.
+    pub fn not_permitted(kind: &Kind, user: &User, deed: &Deed) -> Refusal {
+        let place = match deed.namespace.as_str() {
+            "" => "at the cluster scope".into(),
+            namespace => format!("in the namespace \"{namespace}\""),
+        };
+        let why = format!(
+            "User \"{}\" cannot {} resource \"{}\" in API group \"{}\" {place}",
+            user.name, deed.verb, deed.resource, deed.group
+        );
+        let named = match deed.name.as_str() {
+            "" => String::new(),
+            name => format!(" \"{name}\""),
+        };
+        let message = format!("{}{named} is forbidden: {why}", resource(kind));
+        Refusal::about(kind, &deed.name, 403, "Forbidden", message)
     }
 
     /// All that is wrong with an object, at once. `details.kind` is the Kind here, not the plural: kubectl relies on it.

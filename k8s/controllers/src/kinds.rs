@@ -34,6 +34,7 @@ pub(crate) const KINDS: &[Kind] = &[
         "HorizontalPodAutoscaler",
         "horizontalpodautoscalers",
     ),
+    kind("batch", "v1", "CronJob", "cronjobs"),
     kind("batch", "v1", "Job", "jobs"),
     kind("apps", "v1", "Deployment", "deployments"),
     kind("apps", "v1", "ReplicaSet", "replicasets"),
@@ -83,6 +84,28 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind {
         is_namespaced: false,
         ..kind("", "v1", "PersistentVolume", "persistentvolumes")
+    },
+    Kind {
+        is_namespaced: false,
+        ..kind(
+            "rbac.authorization.k8s.io",
+            "v1",
+            "ClusterRole",
+            "clusterroles",
+        )
+    },
+    Kind {
+        is_namespaced: false,
+        ..kind(
+            "rbac.authorization.k8s.io",
+            "v1",
+            "ClusterRoleBinding",
+            "clusterrolebindings",
+        )
+    },
+    Kind {
+        is_namespaced: false,
+        ..kind("storage.k8s.io", "v1", "StorageClass", "storageclasses")
     },
 ];
 

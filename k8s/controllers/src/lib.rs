@@ -8,12 +8,17 @@ use apiserver::Clock;
 use kube::Client;
 use tokio::task::JoinSet;
 
+pub mod accounts;
+pub mod cronjob;
 pub mod deployment;
+pub mod disruption;
 pub mod endpoints;
 pub mod garbage;
 pub mod job;
 pub mod namespace;
 pub mod replicaset;
+pub mod scheduler;
+pub mod storage;
 
 mod events;
 mod kinds;
@@ -30,8 +35,13 @@ pub fn start(client: Client, clock: Clock) -> JoinSet<()> {
     set.spawn(deployment::run(client.clone(), clock));
     set.spawn(replicaset::run(client.clone(), clock));
     set.spawn(job::run(client.clone(), clock));
+    set.spawn(cronjob::run(client.clone(), clock));
     set.spawn(endpoints::run(client.clone()));
     set.spawn(garbage::run(client.clone()));
+    set.spawn(accounts::run(client.clone()));
+    set.spawn(storage::run(client.clone(), clock));
+    set.spawn(disruption::run(client.clone(), clock));
+    set.spawn(scheduler::run(client.clone(), clock));
     set.spawn(namespace::run(client));
     set
 }

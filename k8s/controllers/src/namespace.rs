@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod};
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, DynamicObject, ListParams, PostParams},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 const FINALIZER: &str = "kubernetes";
-/// Only pods are watched on their way out; for whatever else a finalizer holds we look again after this time, as Kubernetes does.
+/// Only pods and claims are watched on their way out; for whatever else a finalizer holds we look again after this time, as Kubernetes does.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs the controller until it is dropped.
@@ -23,14 +23,17 @@ pub async fn run(client: Client) {
     let any = watcher::Config::default;
     let controller = Controller::new(Api::<Namespace>::all(client.clone()), any());
     let namespaces = controller.store();
-    let waiting = move |pod: Pod| {
-        let of_pod = ObjectRef::new(&pod.namespace().unwrap_or_default());
-        namespaces
-            .get(&of_pod)
-            .filter(|namespace| is_going(namespace))
-            .map(|_| of_pod)
+    let waiting = move |of: Option<String>| {
+        let namespace = ObjectRef::new(&of.unwrap_or_default());
+        let found = namespaces.get(&namespace);
+        found.filter(|found| is_going(found)).map(|_| namespace)
     };
-    let controller = controller.watches(Api::<Pod>::all(client.clone()), any(), waiting);
+    let also_waiting = waiting.clone();
+    let pods = Api::<Pod>::all(client.clone());
+    let claims = Api::<PersistentVolumeClaim>::all(client.clone());
+    let controller = controller
+        .watches(pods, any(), move |pod| waiting(pod.namespace()))
+        .watches(claims, any(), move |claim| also_waiting(claim.namespace()));
     run::run("namespace", controller, move |namespace| {
         step(client.clone(), namespace)
     })

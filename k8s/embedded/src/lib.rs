@@ -3,7 +3,7 @@
 //! It is a cluster and nothing else: an API server, the controllers, one node. Whoever uses it speaks to it through
 //! [`Embedded::client`], or with `kubectl` and the kubeconfig it writes. When the process ends, in whatever way, every pod
 //! ends with it.
-use apiserver::{ApiServer, Clock, Config, Door};
+use apiserver::{ApiServer, Clock, Config, Door, Inside};
 use node::{
     AddressBlock, Images, Node, NodeConfig, ShimCommand,
     net::ProxyTiming,
@@ -44,7 +44,7 @@ pub enum Error {
     /// No addresses are free, or none can be bound.
     #[error("no block of loopback addresses is free for pods and services: {0}")]
     Addresses(#[source] io::Error),
-    /// The API cannot be listened on for kubectl.
+    /// The API cannot be listened on for kubectl or for pods.
     #[error("the API cannot listen on loopback: {0}")]
     Listen(#[source] io::Error),
 }
@@ -56,6 +56,7 @@ pub struct Embedded {
     tier: Tier,
     kubeconfig: PathBuf,
     _door: Door,
+    _inside: Inside,
     _controllers: JoinSet<()>,
 }
 
@@ -76,6 +77,7 @@ pub async fn start(options: Options) -> Result<Embedded, Error> {
         service_prefix: block.service_prefix(),
     });
     let door = api.listen().await.map_err(Error::Listen)?;
+    let inside = api.open_to_pods().await.map_err(Error::Listen)?;
     let kubeconfig = options.dir.join("kubeconfig");
     write_private(&kubeconfig, &door.kubeconfig()).map_err(folder)?;
     let tier = options
@@ -103,6 +105,7 @@ pub async fn start(options: Options) -> Result<Embedded, Error> {
         tier,
         kubeconfig,
         _door: door,
+        _inside: inside,
         _controllers: controllers,
     })
 }

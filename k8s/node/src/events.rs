@@ -59,7 +59,7 @@ impl Events {
         self.tell(about, true, reason, message);
     }
 
-    /// Good news about an object that is no pod.
+    /// Something ordinary about an object that is no pod.
     pub fn normal_about(&self, about: ObjectReference, reason: &'static str, message: String) {
         self.tell(about, false, reason, message);
     }

@@ -12,6 +12,7 @@
 //! | `pods` | a pod's life from its first sight to its deletion |
 //! | `status` | what the API is told about it |
 //! | `env`, `links`, `volumes`, [`images`](Images) | what a container is given |
+//! | `provisioner` | folders of this node for claims that ask for one |
 //! | `backoff`, `events` | when it is started again, and what is told about it |
 
 mod backoff;
@@ -23,6 +24,7 @@ pub mod net;
 mod node;
 mod pods;
 pub mod probes;
+mod provisioner;
 pub mod runtime;
 pub mod shim;
 mod status;

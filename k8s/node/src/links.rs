@@ -4,6 +4,16 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Service;
 
+/// The Service of the API itself, in the namespace `default`.
+pub(crate) const API: &str = "kubernetes";
+
+/// Address and first port of a Service that has them.
+pub(crate) fn address(service: &Service) -> Option<String> {
+    let spec = service.spec.as_ref()?;
+    let port = spec.ports.iter().flatten().next()?.port;
+    Some(format!("{}:{port}", spec.cluster_ip.as_ref()?))
+}
+
 /// `ROOM_SERVICE_HOST` and the like for the Services of a pod's namespace.
 pub(crate) fn service_links<'a>(
     services: impl IntoIterator<Item = &'a Service>,

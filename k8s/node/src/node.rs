@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::events::Events;
 use crate::net::{AddressBlock, Hosts, Mesh, Proxy, ProxyTiming};
 use crate::pods::{self, Context, Registry};
+use crate::provisioner::Provisioner;
 use crate::runtime::{Runtime, Stop, Tier, Usage};
 use crate::watch::watch_all;
 use crate::{HOST_ADDRESS, Images, NODE_NAME};
@@ -86,6 +87,12 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
         mesh,
         node: connections.clone(),
     };
+    let provisioner = Provisioner {
+        client: client.clone(),
+        clock: config.clock,
+        events: events.clone(),
+        folder: dir.join("volumes"),
+    };
     let context = Context {
         client: client.clone(),
         clock: config.clock,
@@ -102,6 +109,7 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
     tasks.spawn(announce(client.clone(), tier, config.clock));
     tasks.spawn(watch_maps(client.clone(), maps_changed));
     tasks.spawn(proxy.run(client));
+    tasks.spawn(provisioner.run());
     tasks.spawn(pods::run(Arc::new(context)));
     Ok(Node {
         registry,

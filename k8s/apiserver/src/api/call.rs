@@ -45,11 +45,11 @@ pub enum Strictness {
 }
 
 impl Call {
-    /// A request of the server itself to create a cluster-wide object.
-    pub fn to_create(plural: &str) -> Call {
+    /// A request of the server itself to create an object; cluster-wide ones have an empty namespace.
+    pub fn to_create(plural: &str, namespace: &str) -> Call {
         Call {
             kind: kinds::known(plural),
-            namespace: String::new(),
+            namespace: namespace.into(),
             name: String::new(),
             subresource: String::new(),
             shape: Shape::Whole,
@@ -140,6 +140,14 @@ impl Call {
     pub fn selector(&self) -> Result<Selector, Refusal> {
         let text = |name| self.option(name).unwrap_or("");
         Selector::parse(self.kind, text("labelSelector"), text("fieldSelector"))
+    }
+
+    /// The one name that a request for a list is limited to by its field selector.
+    pub fn only_name(&self) -> Option<String> {
+        let selector = self.option("fieldSelector")?;
+        let mut tests = selector.split(',');
+        let name = tests.find_map(|test| test.strip_prefix("metadata.name="))?;
+        Some(name.trim_start_matches('=').to_owned())
     }
 
     pub fn not_found(&self) -> Refusal {

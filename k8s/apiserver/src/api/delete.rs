@@ -116,16 +116,8 @@ impl Api {
         Ok(reply(StatusCode::OK, &list))
     }
 
-    /// Deletes a pod as `kubectl drain` does. Disruption budgets are only stored, so none stands in the way.
-    pub fn evict(&self, call: &Call, eviction: Value) -> Result<Response, Refusal> {
-        let options = Options::read(call, &eviction["deleteOptions"])?;
-        self.delete_one(call.kind, &call.key(), &options)?;
-        let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
-        Ok(reply(StatusCode::CREATED, &status))
-    }
-
     /// The object as it is now, and whether it is gone.
-    fn delete_one(
+    pub fn delete_one(
         &self,
         kind: &'static Kind,
         key: &Key,

@@ -1,9 +1,12 @@
 //! api — the Kubernetes API over the store: one request in, one answer or refusal out.
 
 mod addresses;
+mod admission;
+mod binding;
 mod call;
 mod delete;
 mod events;
+mod eviction;
 mod inject;
 mod read;
 mod scale;
@@ -14,13 +17,20 @@ pub use call::{Call, Shape};
 pub use read::metadata_of;
 
 use crate::{
-    Clock, Config, Streams, discovery, kinds::Use, refusal::Refusal, store::Store, streams, wire,
+    Clock, Config, Streams,
+    access::{self, Tokens, User},
+    discovery,
+    kinds::Use,
+    refusal::Refusal,
+    store::Store,
+    streams, wire,
 };
 use axum::{
     Router,
     body::{self, Body},
     extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -37,20 +47,26 @@ pub struct Api {
     pub clock: Clock,
     /// First three bytes of the addresses of Services.
     pub service_prefix: [u8; 3],
+    /// What programs in pods identify themselves by.
+    pub tokens: Arc<Tokens>,
     streams: Arc<OnceLock<Arc<dyn Streams>>>,
 }
 
 impl Api {
-    /// A server with the two namespaces every cluster has.
+    /// A server with the two namespaces and the roles that every cluster has.
     pub fn new(config: Config) -> Api {
         let api = Api {
             store: Store::new(),
             clock: config.clock,
             service_prefix: config.service_prefix,
+            tokens: Arc::default(),
             streams: Arc::default(),
         };
         for name in ["default", "kube-system"] {
-            api.found(name);
+            api.found("namespaces", json!({"metadata": {"name": name}}));
+        }
+        for role in access::built_in() {
+            api.found("clusterroles", role);
         }
         api
     }
@@ -66,10 +82,9 @@ impl Api {
         self.streams.get().ok_or_else(none)
     }
 
-    fn found(&self, name: &str) {
-        let call = Call::to_create("namespaces");
-        self.create(&call, json!({"metadata": {"name": name}}))
-            .expect("an empty store takes a well-named namespace");
+    fn found(&self, plural: &str, object: Value) {
+        self.create(&Call::to_create(plural, ""), object)
+            .expect("an empty store takes a well-named object");
     }
 
     /// Answers everything that is one synchronous step.
@@ -84,6 +99,8 @@ impl Api {
             ("GET", false, "" | "status") => self.get(call),
             ("GET", false, "scale") => self.get_scale(call),
             ("POST", true, _) => self.create(call, object(call, body)?),
+            ("POST", false, "binding") => self.bind(call, object(call, body)?),
+            ("POST", false, "token") => self.issue_token(call, object(call, body)?),
             ("POST", false, "eviction") => self.evict(call, object(call, body)?),
             ("PUT", false, "scale") => self.put_scale(call, object(call, body)?),
             ("PUT", false, "" | "status" | "finalize") => self.replace(call, object(call, body)?),
@@ -101,6 +118,19 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new().fallback(entry).with_state(api)
 }
 
+/// The API for callers who have to say who they are.
+pub fn guarded_router(api: Arc<Api>) -> Router {
+    router(api.clone()).layer(middleware::from_fn_with_state(api, guard))
+}
+
+async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let Some(user) = api.user_of(request.headers()) else {
+        return Refusal::unauthorized().into_response();
+    };
+    request.extensions_mut().insert(user);
+    next.run(request).await
+}
+
 async fn entry(State(api): State<Arc<Api>>, request: Request) -> Response {
     answer(api, request)
         .await
@@ -108,11 +138,22 @@ async fn entry(State(api): State<Arc<Api>>, request: Request) -> Response {
 }
 
 async fn answer(api: Arc<Api>, request: Request) -> Result<Response, Refusal> {
-    if let Some(document) = discovery::answer(request.uri().path(), request.headers()) {
-        return Ok(document);
+    let user = request.extensions().get::<User>().cloned();
+    let path = request.uri().path();
+    if let Some(document) = discovery::answer(path, request.headers()) {
+        let is_public = matches!(path, "/version" | "/healthz" | "/livez" | "/readyz");
+        return match user {
+            Some(user) if !is_public && !user.is_authenticated() => {
+                Err(Refusal::no_entry(&user, path))
+            }
+            _ => Ok(document),
+        };
     }
     let call = Call::read(request.uri(), request.headers())?;
     let method = request.method().clone();
+    if let Some(user) = &user {
+        api.authorise(user, &method, &call)?;
+    }
     match call.subresource.as_str() {
         "log" if method == Method::GET => return streams::log(&api, &call).await,
         "exec" => return streams::exec(&api, &call, request).await,
@@ -121,6 +162,12 @@ async fn answer(api: Arc<Api>, request: Request) -> Result<Response, Refusal> {
     let body = body::to_bytes(request.into_body(), BODY_MAX)
         .await
         .map_err(|_| Refusal::too_large())?;
+    if call.kind.usage == Use::AnsweredOnly {
+        return match method {
+            Method::POST => api.review_access(user.as_ref(), object(&call, &body)?),
+            _ => Err(Refusal::not_allowed()),
+        };
+    }
     let response = api.perform(&method, &call, &body)?;
     let writes = !matches!(method, Method::GET | Method::DELETE);
     if writes && call.kind.usage == Use::StoredOnly {

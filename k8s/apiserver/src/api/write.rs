@@ -3,6 +3,7 @@
 use super::{
     Api, Call,
     addresses::{self, Taken},
+    admission,
     call::Strictness,
     inject, parsed, warned,
 };
@@ -43,6 +44,8 @@ impl Api {
         }
         let (object, ()) = self.store.update(&key, |current, objects| {
             check_namespace(call, &name, objects)?;
+            let mut object = object;
+            admission::admit(call, &mut object, objects)?;
             let mut object = self.completed(call, object, None, objects)?;
             if call.kind.kind == "Pod" {
                 let namespace = objects.get(&Key::new("namespaces", "", &call.namespace));

@@ -7,7 +7,7 @@ use super::{
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
-/// The one node there is; pods are placed on it when they are created.
+/// The one node there is.
 pub const NODE_NAME: &str = "node-1";
 
 /// The object's own map, and its specification, made if absent.
@@ -48,7 +48,6 @@ pub fn node(value: &mut Value) {
 pub fn pod(value: &mut Value) {
     let Some(spec) = spec(value) else { return };
     pod_defaults::pod(spec);
-    put_default(spec, "nodeName", NODE_NAME);
     let class = pod_defaults::qos_class(&value["spec"]);
     if let Some(status) = status(value) {
         put_default(status, "phase", "Pending");
@@ -124,6 +123,18 @@ pub fn job(value: &mut Value) {
     if let (Some(metadata), Some(labels)) = (metadata(value), labels) {
         put_default(metadata, "labels", labels);
     }
+}
+
+pub fn cron_job(value: &mut Value) {
+    let Some(spec) = spec(value) else { return };
+    put_default(spec, "concurrencyPolicy", "Allow");
+    put_default(spec, "suspend", false);
+    put_default(spec, "successfulJobsHistoryLimit", 3);
+    put_default(spec, "failedJobsHistoryLimit", 1);
+    if let Some(job) = existing(spec, "jobTemplate").and_then(|job| existing(job, "spec")) {
+        template_of(job);
+    }
+    status(value);
 }
 
 pub fn service(value: &mut Value) {
@@ -214,6 +225,14 @@ pub fn persistent_volume_claim(value: &mut Value) {
     if let Some(status) = status(value) {
         put_default(status, "phase", "Pending");
     }
+}
+
+pub fn storage_class(value: &mut Value) {
+    let Some(class) = value.as_object_mut() else {
+        return;
+    };
+    put_default(class, "reclaimPolicy", "Delete");
+    put_default(class, "volumeBindingMode", "Immediate");
 }
 
 pub fn horizontal_pod_autoscaler(value: &mut Value) {
@@ -373,9 +392,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_is_placed_and_pending() {
+    fn a_new_pod_is_pending() {
         let pod = completed(pod, json!({"spec": {"containers": []}}));
-        assert_eq!(pod["spec"]["nodeName"], NODE_NAME);
         assert_eq!(
             pod["status"],
             json!({"phase": "Pending", "qosClass": "BestEffort"})

@@ -8,15 +8,17 @@ mod quantity;
 mod tree;
 
 pub use decode::Decoded;
+pub use defaults::NODE_NAME;
+pub use quantity::{canonical, thousandths};
 pub use tree::{Map, put_default, texts};
 
 use crate::refusal::{Problem, Refusal};
 use ::mesh::rules::{DestinationRule, GROUP as MESH, VirtualService};
 use decode::strict;
 use k8s_openapi::api::{
-    apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch,
-    coordination::v1 as coordination, core::v1 as core, discovery::v1 as discovery,
-    policy::v1 as policy, rbac::v1 as rbac,
+    apps::v1 as apps, authorization::v1 as authorization, autoscaling::v2 as autoscaling,
+    batch::v1 as batch, coordination::v1 as coordination, core::v1 as core,
+    discovery::v1 as discovery, policy::v1 as policy, rbac::v1 as rbac, storage::v1 as storage,
 };
 use serde_json::{Value, json};
 
@@ -27,6 +29,8 @@ pub enum Use {
     ActedOn,
     /// They are kept and shown, nothing more; every write says so in a `Warning` header.
     StoredOnly,
+    /// They are questions: an answer comes back, and nothing is kept.
+    AnsweredOnly,
 }
 
 /// One row of the table.
@@ -128,7 +132,7 @@ pub static KINDS: &[Kind] = &[
     Kind {
         short: &["po"],
         in_all: true,
-        subresources: &["eviction", "exec", "log", "status"],
+        subresources: &["binding", "eviction", "exec", "log", "status"],
         generation: true,
         defaults: defaults::pod,
         check: checks::pod,
@@ -169,7 +173,7 @@ pub static KINDS: &[Kind] = &[
     },
     Kind {
         short: &["sa"],
-        usage: Use::StoredOnly,
+        subresources: &["token"],
         ..kind(
             "ServiceAccount",
             "serviceaccounts",
@@ -180,8 +184,9 @@ pub static KINDS: &[Kind] = &[
         short: &["pv"],
         namespaced: false,
         subresources: &["status"],
-        usage: Use::StoredOnly,
         defaults: defaults::persistent_volume,
+        check: checks::persistent_volume,
+        check_change: checks::persistent_volume_change,
         ..kind(
             "PersistentVolume",
             "persistentvolumes",
@@ -191,8 +196,9 @@ pub static KINDS: &[Kind] = &[
     Kind {
         short: &["pvc"],
         subresources: &["status"],
-        usage: Use::StoredOnly,
         defaults: defaults::persistent_volume_claim,
+        check: checks::persistent_volume_claim,
+        check_change: checks::persistent_volume_claim_change,
         ..kind(
             "PersistentVolumeClaim",
             "persistentvolumeclaims",
@@ -232,6 +238,16 @@ pub static KINDS: &[Kind] = &[
         ..kind("Job", "jobs", strict::<batch::Job>)
     },
     Kind {
+        group: "batch",
+        short: &["cj"],
+        in_all: true,
+        subresources: &["status"],
+        generation: true,
+        defaults: defaults::cron_job,
+        check: checks::cron_job,
+        ..kind("CronJob", "cronjobs", strict::<batch::CronJob>)
+    },
+    Kind {
         group: "autoscaling",
         version: "v2",
         short: &["hpa"],
@@ -260,9 +276,9 @@ pub static KINDS: &[Kind] = &[
         group: "policy",
         short: &["pdb"],
         defaults: defaults::pod_disruption_budget,
+        check: checks::pod_disruption_budget,
         subresources: &["status"],
         generation: true,
-        usage: Use::StoredOnly,
         ..kind(
             "PodDisruptionBudget",
             "poddisruptionbudgets",
@@ -271,14 +287,56 @@ pub static KINDS: &[Kind] = &[
     },
     Kind {
         group: "rbac.authorization.k8s.io",
-        usage: Use::StoredOnly,
+        check: checks::role,
         ..kind("Role", "roles", strict::<rbac::Role>)
     },
     Kind {
         group: "rbac.authorization.k8s.io",
-        usage: Use::StoredOnly,
         defaults: defaults::role_binding,
+        check: checks::role_binding,
+        check_change: checks::role_ref_change,
         ..kind("RoleBinding", "rolebindings", strict::<rbac::RoleBinding>)
+    },
+    Kind {
+        group: "rbac.authorization.k8s.io",
+        namespaced: false,
+        check: checks::cluster_role,
+        ..kind("ClusterRole", "clusterroles", strict::<rbac::ClusterRole>)
+    },
+    Kind {
+        group: "rbac.authorization.k8s.io",
+        namespaced: false,
+        defaults: defaults::role_binding,
+        check: checks::role_binding,
+        check_change: checks::role_ref_change,
+        ..kind(
+            "ClusterRoleBinding",
+            "clusterrolebindings",
+            strict::<rbac::ClusterRoleBinding>,
+        )
+    },
+    Kind {
+        group: "authorization.k8s.io",
+        namespaced: false,
+        usage: Use::AnsweredOnly,
+        ..kind(
+            "SelfSubjectAccessReview",
+            "selfsubjectaccessreviews",
+            strict::<authorization::SelfSubjectAccessReview>,
+        )
+    },
+    Kind {
+        group: "storage.k8s.io",
+        short: &["sc"],
+        namespaced: false,
+        defaults: defaults::storage_class,
+        check: checks::storage_class,
+        check_change: checks::storage_class_change,
+        ..kind(
+            "StorageClass",
+            "storageclasses",
+            strict::<storage::StorageClass>,
+        )
     },
     Kind {
         group: "coordination.k8s.io",

@@ -273,6 +273,26 @@ pub const PERSISTENT_VOLUME_CLAIM: &[Column] = &[
     wide("VolumeMode", |c, _| c["spec"]["volumeMode"].clone()),
 ];
 
+pub const STORAGE_CLASS: &[Column] = &[
+    column("Name", |class, _| {
+        let name = text(&class["metadata"]["name"], "");
+        let annotation = "storageclass.kubernetes.io/is-default-class";
+        match class["metadata"]["annotations"][annotation] == "true" {
+            true => json!(format!("{name} (default)")),
+            false => json!(name),
+        }
+    }),
+    column("Provisioner", |class, _| class["provisioner"].clone()),
+    column("ReclaimPolicy", |class, _| class["reclaimPolicy"].clone()),
+    column("VolumeBindingMode", |class, _| {
+        class["volumeBindingMode"].clone()
+    }),
+    column("AllowVolumeExpansion", |class, _| {
+        json!(class["allowVolumeExpansion"] == true)
+    }),
+    AGE,
+];
+
 pub const ROLE: &[Column] = &[
     NAME,
     column("Created At", |role, _| {

@@ -1,6 +1,6 @@
 //! workloads — Deployments, ReplicaSets, Jobs and what scales or guards them, one line each.
 
-use super::{AGE, Column, NAME, age, column, items, joined, labels, number, wide};
+use super::{AGE, Column, NAME, NONE, age, column, items, joined, labels, number, text, wide};
 use crate::selector::Selector;
 use serde_json::{Value, json};
 
@@ -64,6 +64,31 @@ pub const JOB: &[Column] = &[
     CONTAINERS,
     IMAGES,
     SELECTOR,
+];
+
+pub const CRON_JOB: &[Column] = &[
+    NAME,
+    column("Schedule", |job, _| job["spec"]["schedule"].clone()),
+    column("Timezone", |job, _| {
+        json!(text(&job["spec"]["timeZone"], NONE))
+    }),
+    column("Suspend", |job, _| {
+        json!(if job["spec"]["suspend"] == true {
+            "True"
+        } else {
+            "False"
+        })
+    }),
+    column("Active", |job, _| {
+        json!(items(&job["status"], "active").count())
+    }),
+    column("Last Schedule", |job, now| {
+        match &job["status"]["lastScheduleTime"] {
+            Value::Null => json!(NONE),
+            last => age::since(last, now),
+        }
+    }),
+    AGE,
 ];
 
 fn job_status(job: &Value) -> &'static str {

@@ -241,3 +241,29 @@ async fn api_2_texts_about_changes() {
         "the name of the object (other) does not match the name on the URL (web)"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_for_an_account_that_exists() {
+    let target = target().await;
+    let request = json!({"spec": {"expirationSeconds": 600}});
+    let none = target
+        .ask("POST", "serviceaccounts/none/token", request.clone())
+        .await;
+    assert_eq!(none.reason(), (404, "NotFound"));
+    let account = json!({"metadata": {"name": "robot"}});
+    target.create("serviceaccounts", account).await;
+    let made = target
+        .ask("POST", "serviceaccounts/robot/token", request)
+        .await;
+    assert_eq!((made.code, &made.body["kind"]), (201, &json!("TokenRequest")));
+    assert!(made.body["status"]["token"].is_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_administrator_may_do_everything() {
+    let target = target().await;
+    let asked = json!({"spec": {"resourceAttributes": {"verb": "delete", "resource": "nodes"}}});
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let answer = target.ask("POST", path, asked).await;
+    assert_eq!((answer.code, &answer.body["status"]["allowed"]), (201, &json!(true)));
+}

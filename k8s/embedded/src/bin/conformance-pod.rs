@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words[..] {
+        ["api", path] => return ask_api(path),
         ["shim", ..] => return node::shim::main(args[1..].to_vec()),
         ["serve", name] => return serve(name),
         ["get", address, count] => {
@@ -45,6 +46,29 @@ fn main() -> ExitCode {
             std::thread::sleep(PACE);
         },
         _ => panic!("unknown arguments {args:?}"),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Asks the cluster's API as any program in a pod does, and says its answer: what it counts, or why it refuses.
+#[tokio::main(flavor = "current_thread")]
+async fn ask_api(path: &str) -> ExitCode {
+    let client = match kube::Client::try_default().await {
+        Ok(client) => client,
+        Err(error) => {
+            println!("no client: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let request = axum::http::Request::get(path);
+    let request = request.body(vec![]).expect("a path");
+    match client.request::<serde_json::Value>(request).await {
+        Ok(answer) => {
+            let items = answer["items"].as_array().map_or(1, Vec::len);
+            println!("{} {items}", answer["kind"].as_str().unwrap_or("?"));
+        }
+        Err(kube::Error::Api(refusal)) => println!("{} {}", refusal.code, refusal.message),
+        Err(error) => println!("no answer: {error}"),
     }
     ExitCode::SUCCESS
 }

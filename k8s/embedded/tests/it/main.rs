@@ -6,6 +6,10 @@
 //!
 //! Each test has threads of its own besides the one it runs on, as the product has: Services are proxied in this process.
 
+mod access;
+mod configuration;
+mod cronjobs;
+mod disruption;
 mod endings;
 mod jobs;
 mod kinds;
@@ -15,5 +19,6 @@ mod probes;
 mod processes;
 mod rollouts;
 mod services;
+mod storage;
 mod streams;
 mod world;

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::container::{ContainerLife, Place};
-use super::{Context, Order, delete};
+use super::{Context, Marks, Order, delete};
 use crate::events::PodEvents;
 use crate::net::Lease;
 use crate::status::{self, PodView, Record};
@@ -36,17 +36,23 @@ pub(super) struct PodLife {
     pub events: PodEvents,
     pub volumes: Volumes,
     pub order: watch::Receiver<Order>,
+    marks: watch::Receiver<Marks>,
     pub view: watch::Sender<PodView>,
     written: Mutex<Option<PodStatus>>,
     _lease: Lease,
 }
 
 /// Until the pod's object is gone.
-pub(super) async fn live(context: Arc<Context>, pod: Pod, order: watch::Receiver<Order>) {
+pub(super) async fn live(
+    context: Arc<Context>,
+    pod: Pod,
+    order: watch::Receiver<Order>,
+    marks: watch::Receiver<Marks>,
+) {
     let Some(lease) = lease(&context, &pod, order.clone()).await else {
         return;
     };
-    let life = Arc::new(PodLife::new(context, pod, lease, order));
+    let life = Arc::new(PodLife::new(context, pod, lease, (order, marks)));
     let [namespace, name, uid] = life.id();
     let registry = life.context.registry.clone();
     registry.add(
@@ -88,7 +94,7 @@ impl PodLife {
         context: Arc<Context>,
         pod: Pod,
         lease: Lease,
-        order: watch::Receiver<Order>,
+        (order, marks): (watch::Receiver<Order>, watch::Receiver<Marks>),
     ) -> PodLife {
         let id = [
             pod.namespace().unwrap_or_default(),
@@ -119,7 +125,14 @@ impl PodLife {
         PodLife {
             address: lease.address,
             events: PodEvents::new(context.events.clone(), &pod),
-            volumes: Volumes::new(context.client.clone(), &pod, folder.join("volumes")),
+            volumes: Volumes::new(
+                context.client.clone(),
+                context.clock,
+                (&pod, lease.address.into()),
+                marks.clone(),
+                folder.join("volumes"),
+            ),
+            marks,
             folder,
             order,
             view: watch::Sender::new(view),
@@ -182,10 +195,17 @@ impl PodLife {
     }
 
     async fn keep_volumes(self: Arc<Self>) {
-        let mut maps = self.context.maps.clone();
-        while !self.volumes.is_empty() && maps.changed().await.is_ok() {
+        let (mut maps, mut marks) = (self.context.maps.clone(), self.marks.clone());
+        while !self.volumes.is_empty() {
+            let ends = self.volumes.token_ends_in();
+            tokio::select! {
+                changed = maps.changed() => if changed.is_err() { return },
+                Ok(()) = marks.changed() => {}
+                () = sleep(ends.unwrap_or_default()), if ends.is_some() => {}
+            }
             if let Err(why) = self.volumes.prepare().await {
                 tracing::debug!(why, "a volume keeps its old content");
+                sleep(RETRY).await;
             }
         }
     }

@@ -74,6 +74,22 @@ impl Order {
     }
 }
 
+/// What may be changed about a pod while it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Marks {
+    fn of(pod: &Pod) -> Marks {
+        Marks {
+            labels: pod.labels().clone(),
+            annotations: pod.annotations().clone(),
+        }
+    }
+}
+
 /// Sees pods come, change and go, for ever. Dropping it drops every pod.
 pub(crate) async fn run(context: Arc<Context>) {
     let mut events = watch_all::<Pod>(&context.client);
@@ -101,7 +117,7 @@ pub(crate) async fn run(context: Arc<Context>) {
 struct Pods {
     context: Arc<Context>,
     /// By uid: a name may be used again while the old pod is still ending.
-    orders: BTreeMap<String, watch::Sender<Order>>,
+    orders: BTreeMap<String, (watch::Sender<Order>, watch::Sender<Marks>)>,
     listed: Vec<String>,
     tasks: JoinSet<()>,
 }
@@ -110,23 +126,29 @@ impl Pods {
     fn see(&mut self, pod: Pod) {
         let Some(uid) = pod.uid() else { return };
         let wanted = Order::of(&pod);
-        if let Some(order) = self.orders.get(&uid) {
+        let now = Marks::of(&pod);
+        if let Some((order, marks)) = self.orders.get(&uid) {
             order.send_if_modified(|order| std::mem::replace(order, wanted) != wanted);
+            let is_new = *marks.borrow() != now;
+            if is_new {
+                marks.send_replace(now);
+            }
             return;
         }
         if pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) != Some(NODE_NAME) {
             return;
         }
         let (order, orders) = watch::channel(wanted);
-        self.orders.insert(uid, order);
+        let (mark, marks) = watch::channel(now);
+        self.orders.insert(uid, (order, mark));
         if !is_over(&pod) || wanted != Order::Run {
             self.tasks
-                .spawn(life::live(self.context.clone(), pod, orders));
+                .spawn(life::live(self.context.clone(), pod, orders, marks));
         }
     }
 
     fn lose(&mut self, uid: &str) {
-        if let Some(order) = self.orders.remove(uid) {
+        if let Some((order, _)) = self.orders.remove(uid) {
             order.send_replace(Order::Gone);
         }
     }

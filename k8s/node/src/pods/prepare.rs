@@ -17,7 +17,7 @@ use crate::images::{ImageEntry, command_line};
 use crate::links;
 use crate::runtime::{ContainerSpec, Log, Tier};
 use crate::shim::Mount;
-use crate::volumes::Volumes;
+use crate::volumes::{KUBECONFIG, TOKEN_FOLDER, TOKEN_VOLUME, Volumes};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -53,7 +53,7 @@ impl Start<'_> {
             message,
         };
         let env = self.environment(entry).await.map_err(not_configured)?;
-        let mounts = self.mounts(entry).map_err(|message| NotYet {
+        let mounts = self.mounts(entry, &env).map_err(|message| NotYet {
             reason: "CreateContainerError",
             message,
         })?;
@@ -99,7 +99,10 @@ impl Start<'_> {
         let mounts = std::mem::take(&mut spec.mounts);
         let tmp = self.tmp.join(&self.manifest.name);
         plain::own_tmp(&tmp, &mounts)?;
-        if !mounts.is_empty() {
+        if mounts
+            .iter()
+            .any(|mount| mount.target != Path::new(TOKEN_FOLDER))
+        {
             let message = "this machine allows no namespaces, so volumes are not mounted: their paths are replaced where a word \
                            of the command or a variable begins with them, and those below /tmp are in TMPDIR";
             let name = Some(&*self.manifest.name);
@@ -153,6 +156,9 @@ impl Start<'_> {
                 .map_err(|error| error.to_string())?,
             false => BTreeMap::new(),
         };
+        let api = read_api(client).await.map_err(|error| error.to_string())?;
+        let has_api = !api.is_empty();
+        let services = services.into_iter().chain(api).collect();
         let mut all = env::variables(
             self.pod,
             self.address.into(),
@@ -171,6 +177,9 @@ impl Start<'_> {
         defaults.push(("HOSTNAME".into(), self.pod.name_any()));
         // Pods share one network here; a program that binds every address would answer for others.
         defaults.push(("POD_IP".into(), self.address.to_string()));
+        if has_api && tier != Tier::Simulated {
+            defaults.push(("KUBECONFIG".into(), self.kubeconfig()));
+        }
         if tier == Tier::Plain {
             let file = self
                 .context
@@ -185,8 +194,23 @@ impl Start<'_> {
         Ok(all)
     }
 
-    fn mounts(&self, entry: &ImageEntry) -> Result<Vec<Mount>, String> {
-        let mut mounts = self.volumes.mounts(self.manifest)?;
+    /// Clients look for a kubeconfig first, and on this machine would find that of whoever started the cluster.
+    fn kubeconfig(&self) -> String {
+        let mut mounts = self.manifest.volume_mounts.iter().flatten();
+        let has_token = mounts
+            .any(|mount| mount.mount_path == TOKEN_FOLDER && mount.name.starts_with(TOKEN_VOLUME));
+        match has_token {
+            true => format!("{TOKEN_FOLDER}/{KUBECONFIG}"),
+            false => "/dev/null".into(),
+        }
+    }
+
+    fn mounts(
+        &self,
+        entry: &ImageEntry,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Vec<Mount>, String> {
+        let mut mounts = self.volumes.mounts(self.manifest, env)?;
         if self.context.runtime.tier() != Tier::Sandboxed {
             return Ok(mounts);
         }
@@ -246,4 +270,10 @@ async fn read_services(client: &Client, namespace: &str) -> kube::Result<BTreeMa
     Ok(links::service_links(
         &services.list(&ListParams::default()).await?.items,
     ))
+}
+
+/// The variables that announce the API: every pod has them, whatever else it wants to know of Services.
+async fn read_api(client: &Client) -> kube::Result<BTreeMap<String, String>> {
+    let services: Api<Service> = Api::namespaced(client.clone(), "default");
+    Ok(links::service_links(&services.get_opt(links::API).await?))
 }

@@ -348,3 +348,103 @@ async fn an_idle_hour_passes_and_the_log_is_where_the_streams_say() {
             .is_err()
     );
 }
+
+/// Restarts when `CrashLoopBackOff` is first seen, and how long after its first start the container was first restarted.
+async fn until_it_loops(script: Script, probes: Value) -> (i32, f64) {
+    let cluster = one(script, probes, json!({})).await;
+    cluster.until("room", is_running).await;
+    let began = Instant::now();
+    cluster
+        .until("room", |pod| restarts(pod) == 1 && is_running(pod))
+        .await;
+    let first = began.elapsed().as_secs_f64();
+    let pod = cluster
+        .until("room", is_waiting_for("CrashLoopBackOff"))
+        .await;
+    (restarts(&pod), first)
+}
+
+/// A file that lives for ten seconds and is asked for every five.
+fn fading(on_term: Option<(Duration, i32)>) -> (Script, Value) {
+    let script = Script {
+        sick_after: Some(seconds(10)),
+        on_term,
+        ..Script::default()
+    };
+    let probe = json!({"exec": {"command": ["cat", "/tmp/healthy"]}, "periodSeconds": 5, "failureThreshold": 5});
+    (script, json!({"livenessProbe": probe}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn xck_1_a_shell_that_ignores_the_signal_loops_after_five_restarts() {
+    let (script, probe) = fading(None);
+    let (restarts, first) = until_it_loops(script, probe).await;
+    assert_eq!(restarts, 5);
+    assert!((60.0..=68.0).contains(&first), "{first}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn xck_2_the_same_program_with_a_handler_loops_after_four() {
+    let (script, probe) = fading(Some((Duration::ZERO, 0)));
+    let (restarts, first) = until_it_loops(script, probe).await;
+    assert_eq!(restarts, 4);
+    assert!((30.0..=38.0).contains(&first), "{first}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn xck_3_a_program_slower_than_its_liveness_probe_is_never_ready_and_loops_after_two() {
+    let script = Script {
+        ready_after: seconds(20),
+        sick_after: Some(Duration::ZERO),
+        on_term: Some((Duration::ZERO, 143)),
+        ..Script::default()
+    };
+    let asked = json!({"httpGet": {"port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1});
+    let probes = json!({"livenessProbe": asked, "readinessProbe": {"httpGet": {"port": 8080}}});
+    let cluster = one(script, probes, json!({})).await;
+    let looping = cluster.until("room", is_waiting_for("CrashLoopBackOff"));
+    let pod = tokio::select! {
+        pod = looping => pod,
+        pod = cluster.until("room", is_ready) => panic!("it became ready: {pod:?}"),
+    };
+    assert_eq!(restarts(&pod), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rst_3_a_container_that_ends_well_waits_as_long_as_one_that_fails() {
+    let script = Script {
+        exits: Some((seconds(1), 0)),
+        ..Script::default()
+    };
+    let cluster = one(script, json!({}), json!({})).await;
+    let mut starts = vec![];
+    for number in 0..4 {
+        cluster
+            .until("room", move |pod| {
+                is_running(pod) && restarts(pod) == number
+            })
+            .await;
+        starts.push(Instant::now());
+    }
+    let gaps: Vec<u64> = starts
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).as_secs_f64().round() as u64 - 1)
+        .collect();
+    assert_eq!(gaps, [0, 10, 20]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rst_6_a_new_pod_has_no_history() {
+    let script = Script {
+        exits: Some((seconds(1), 1)),
+        ..Script::default()
+    };
+    let cluster = one(script, json!({}), json!({})).await;
+    cluster
+        .until("room", |pod| restarts(pod) == 3 && is_running(pod))
+        .await;
+    cluster.pod("next", room(), json!({})).await;
+    let began = Instant::now();
+    cluster.until("next", |pod| restarts(pod) == 1).await;
+    assert!(began.elapsed() < seconds(3), "{:?}", began.elapsed());
+}

@@ -1,14 +1,25 @@
 //! checks — what can be wrong with an object although every field has the right type. Texts are the real server's.
 
+mod cron;
+mod disruption;
 mod mesh;
 mod names;
 mod pods;
 mod probes;
+mod roles;
 mod services;
+mod storage;
 mod workloads;
 
+pub use cron::cron_job;
+pub use disruption::pod_disruption_budget;
 pub use mesh::{destination_rule, virtual_service};
+pub use roles::{cluster_role, role, role_binding, role_ref_change};
 pub use services::{service, service_change};
+pub use storage::{
+    persistent_volume, persistent_volume_change, persistent_volume_claim,
+    persistent_volume_claim_change, storage_class, storage_class_change,
+};
 pub use workloads::{
     deployment, horizontal_pod_autoscaler, job, job_change, replica_set, selector_change,
 };

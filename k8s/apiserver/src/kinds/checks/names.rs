@@ -34,7 +34,7 @@ pub fn label_fault(name: &str) -> Option<String> {
 pub fn name_fault(kind: &Kind, name: &str) -> Option<String> {
     match kind.kind {
         // Names of roles may be any segment of a path.
-        "Role" | "RoleBinding" => name
+        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => name
             .contains(['/', '%'])
             .then(|| "may not contain '/' or '%'".into()),
         "Namespace" => label_fault(name),
