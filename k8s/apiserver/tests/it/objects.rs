@@ -374,6 +374,8 @@ async fn kinds_that_are_only_stored_say_so() {
     let answer = target.ask("POST", path, scaler).await;
     assert_eq!(
         answer.warnings,
-        ["299 - \"HorizontalPodAutoscaler is stored, but nothing in the embedded cluster acts on it\""]
+        [
+            "299 - \"HorizontalPodAutoscaler is stored, but nothing in the embedded cluster acts on it\""
+        ]
     );
 }

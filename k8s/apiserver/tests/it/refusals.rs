@@ -255,7 +255,10 @@ async fn a_token_is_for_an_account_that_exists() {
     let made = target
         .ask("POST", "serviceaccounts/robot/token", request)
         .await;
-    assert_eq!((made.code, &made.body["kind"]), (201, &json!("TokenRequest")));
+    assert_eq!(
+        (made.code, &made.body["kind"]),
+        (201, &json!("TokenRequest"))
+    );
     assert!(made.body["status"]["token"].is_string());
 }
 
@@ -265,5 +268,8 @@ async fn an_administrator_may_do_everything() {
     let asked = json!({"spec": {"resourceAttributes": {"verb": "delete", "resource": "nodes"}}});
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let answer = target.ask("POST", path, asked).await;
-    assert_eq!((answer.code, &answer.body["status"]["allowed"]), (201, &json!(true)));
+    assert_eq!(
+        (answer.code, &answer.body["status"]["allowed"]),
+        (201, &json!(true))
+    );
 }

