@@ -5,7 +5,7 @@ use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
 };
-use k8s_openapi::jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// Names of schedules, and what they stand for.
 const NAMED: [(&str, &str); 7] = [
