@@ -35,6 +35,8 @@ async fn vol_8_and_9_a_changed_map_changes_files_together_but_neither_variables_
         let source = json!({"volumes": [{"name": "conf", "configMap": {"name": "conf"}}]});
         world.pod("room", container, source).await;
         world.until_says("room", "started with 1").await;
+        // Its output may be there a moment before the container counts as running.
+        world.until("room", "running", is_running).await;
         let look = "cat /conf/a /conf/b /one; echo $A";
         assert_eq!(world.sh("room", look).await, "1111\n");
         assert_eq!(world.sh("room", "readlink /conf/a").await, "..data/a\n");
