@@ -1,5 +1,5 @@
 //! From a fault to the change it makes, and the change that takes it back.
-use cluster::{Cluster, Error, title};
+use cluster::{Cluster, Error, View, title};
 use model::{FaultKind, Manifest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,6 +15,13 @@ pub enum Change {
     /// These objects are deleted, in this order; pods of the Deployments among them with this grace in seconds, if one
     /// is given.
     Delete(Vec<Value>, Option<u32>),
+    /// A Deployment is scaled.
+    Scale {
+        /// Its name.
+        deployment: String,
+        /// To so many replicas.
+        replicas: u32,
+    },
 }
 
 /// A fault that is ready to be injected.
@@ -26,6 +33,8 @@ pub struct Prepared {
     pub inject: Change,
     /// Takes it back. Harmless when it was never injected.
     pub undo: Change,
+    /// Once it is undone, the Services among these must be reached again.
+    pub back: Vec<Value>,
 }
 
 /// A fault that aims at nothing.
@@ -38,16 +47,22 @@ pub struct NoTarget {
     pub there: String,
 }
 
-/// What a fault does to a system made of these manifests.
+/// What a fault does to a system made of these manifests, as it is `now`. Blows against pods change no object: they are dealt by
+/// [`Blows`](crate::Blows).
 ///
 /// # Errors
 /// [`NoTarget`] when no manifest has the Deployment it names.
-pub fn prepare(fault: &FaultKind, manifests: &[Manifest]) -> Result<Prepared, NoTarget> {
+pub fn prepare(
+    fault: &FaultKind,
+    manifests: &[Manifest],
+    now: &View,
+) -> Result<Prepared, NoTarget> {
     match fault {
         FaultKind::None { .. } => Ok(Prepared {
             targets: vec![],
             inject: Change::Nothing,
             undo: Change::Nothing,
+            back: vec![],
         }),
         FaultKind::ServiceDown {
             service,
@@ -60,9 +75,38 @@ pub fn prepare(fault: &FaultKind, manifests: &[Manifest]) -> Result<Prepared, No
                     objects.iter().rev().cloned().collect(),
                     *grace_period_seconds,
                 ),
-                undo: Change::Apply(objects),
+                undo: Change::Apply(objects.clone()),
+                back: objects,
             })
         }
+        FaultKind::ScaledDown { service } => {
+            let objects = deployment_and_service(service, manifests)?;
+            let replicas = now.deployments.get(service).map_or(1, |d| d.desired);
+            let scale = |replicas| Change::Scale {
+                deployment: service.clone(),
+                replicas,
+            };
+            Ok(Prepared {
+                targets: vec![format!("Deployment/{service} of {replicas}")],
+                inject: scale(0),
+                undo: scale(replicas),
+                back: objects,
+            })
+        }
+        FaultKind::PodKill { .. }
+        | FaultKind::ContainerKill { .. }
+        | FaultKind::ProcessHang { .. } => Ok(Prepared {
+            targets: vec![fault.target()],
+            inject: Change::Nothing,
+            undo: Change::Nothing,
+            back: of_workloads(fault, manifests)?,
+        }),
+        FaultKind::ChaosJob { manifest, .. } => Ok(Prepared {
+            targets: vec![format!("{} by {}", fault.target(), manifest.file)],
+            inject: Change::Apply(manifest.objects.clone()),
+            undo: Change::Delete(manifest.objects.iter().rev().cloned().collect(), None),
+            back: of_workloads(fault, manifests)?,
+        }),
         FaultKind::Rollout {
             deployment,
             manifest,
@@ -72,9 +116,17 @@ pub fn prepare(fault: &FaultKind, manifests: &[Manifest]) -> Result<Prepared, No
                 targets: vec![format!("Deployment/{deployment} by {}", manifest.file)],
                 inject: Change::Apply(manifest.objects.clone()),
                 undo: Change::Nothing,
+                back: vec![],
             })
         }
     }
+}
+
+/// The Deployments and Services of the workloads that a fault names.
+fn of_workloads(fault: &FaultKind, manifests: &[Manifest]) -> Result<Vec<Value>, NoTarget> {
+    let each = fault.workloads().into_iter();
+    let each = each.map(|name| deployment_and_service(name, manifests));
+    Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// The Deployment of that name, and the Service if there is one, in the order of the manifests.
@@ -115,6 +167,10 @@ impl Change {
                     cluster.delete(namespace, object, *grace).await?;
                 }
             }
+            Change::Scale {
+                deployment,
+                replicas,
+            } => cluster.scale(namespace, deployment, *replicas).await?,
         }
         Ok(())
     }
@@ -143,7 +199,7 @@ mod tests {
             service: "auth".into(),
             grace_period_seconds: None,
         };
-        let prepared = prepare(&fault, &manifests()).unwrap();
+        let prepared = prepare(&fault, &manifests(), &View::default()).unwrap();
         let [deployment, service] = &manifests()[0].objects[..] else {
             panic!()
         };
@@ -159,12 +215,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_scaled_down_comes_back_with_as_many_replicas_as_it_has_now() {
+        let fault = FaultKind::ScaledDown {
+            service: "room".into(),
+        };
+        let mut now = View::default();
+        now.deployments.insert(
+            "room".into(),
+            cluster::Replicas {
+                desired: 3,
+                ..cluster::Replicas::default()
+            },
+        );
+        let prepared = prepare(&fault, &manifests(), &now).unwrap();
+        let scale = |replicas| Change::Scale {
+            deployment: "room".into(),
+            replicas,
+        };
+        assert_eq!((prepared.inject, prepared.undo), (scale(0), scale(3)));
+        assert_eq!(prepared.back, manifests()[1].objects);
+    }
+
+    #[test]
     fn a_fault_that_aims_at_nothing_names_what_there_is() {
         let fault = FaultKind::ServiceDown {
             service: "auht".into(),
             grace_period_seconds: None,
         };
-        let refused = prepare(&fault, &manifests()).unwrap_err();
+        let refused = prepare(&fault, &manifests(), &View::default()).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "no manifest has a Deployment auht; there are auth, room"
@@ -180,7 +258,7 @@ mod tests {
         let fault = FaultKind::None {
             instead_of: Box::new(instead_of),
         };
-        let prepared = prepare(&fault, &manifests()).unwrap();
+        let prepared = prepare(&fault, &manifests(), &View::default()).unwrap();
         assert_eq!(
             (prepared.inject, prepared.undo),
             (Change::Nothing, Change::Nothing)

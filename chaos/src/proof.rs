@@ -1,11 +1,29 @@
 //! Whether a fault took effect, and whether it is undone: questions to what was seen, never to what was sent.
 use cluster::View;
-use model::{FaultKind, PodState};
+use model::{FaultKind, Manifest, PodState};
 
 /// What proves that the fault took effect, once it has: the namespace before it was injected against now.
 pub fn took_effect(fault: &FaultKind, before: &View, now: &View) -> Option<String> {
     match fault {
-        FaultKind::None { .. } => None,
+        // Each blow has a proof of its own.
+        FaultKind::None { .. }
+        | FaultKind::PodKill { .. }
+        | FaultKind::ContainerKill { .. }
+        | FaultKind::ProcessHang { .. } => None,
+        FaultKind::ScaledDown { service } => {
+            let is_gone = now.pods_of(service).next().is_none()
+                && now.endpoints.get(service).is_none_or(|ready| *ready == 0)
+                && now.deployments.get(service).is_some_and(|d| d.desired == 0);
+            let there_was = names(before.pods_of(service));
+            is_gone
+                .then(|| format!("{service} has no endpoint and no pod is left ({there_was} gone)"))
+        }
+        FaultKind::ChaosJob { manifest, .. } => {
+            let job = job_of(manifest)?;
+            let mut pods = now.pods_of(job);
+            pods.find(|p| p.phase == "Succeeded")
+                .map(|p| format!("{} says that each blow is proven", p.name))
+        }
         FaultKind::ServiceDown { service, .. } => {
             let is_gone = now.pods_of(service).next().is_none()
                 && !now.deployments.contains_key(service)
@@ -38,13 +56,33 @@ pub fn took_effect(fault: &FaultKind, before: &View, now: &View) -> Option<Strin
     }
 }
 
+/// What shows that a fault will never take effect.
+pub fn came_to_nothing(fault: &FaultKind, now: &View) -> Option<String> {
+    let FaultKind::ChaosJob { manifest, .. } = fault else {
+        return None;
+    };
+    let failed = now
+        .pods_of(job_of(manifest)?)
+        .find(|p| p.phase == "Failed")?;
+    Some(format!("{} failed: its log says why", failed.name))
+}
+
 /// What shows that an undone fault is undone, once it is.
 pub fn was_undone(fault: &FaultKind, now: &View) -> Option<String> {
     match fault {
         FaultKind::None { .. } | FaultKind::Rollout { .. } => {
             Some("nothing was to be undone".into())
         }
-        FaultKind::ServiceDown { service, .. } => {
+        FaultKind::PodKill { .. }
+        | FaultKind::ContainerKill { .. }
+        | FaultKind::ProcessHang { .. } => back(&fault.workloads(), now),
+        FaultKind::ChaosJob { manifest, .. } => {
+            let still = job_of(manifest).is_some_and(|job| now.pods_of(job).next().is_some());
+            let back = back(&fault.workloads(), now);
+            back.filter(|_| !still)
+                .map(|back| format!("the Job is deleted; {back}"))
+        }
+        FaultKind::ServiceDown { service, .. } | FaultKind::ScaledDown { service } => {
             let is_back = now
                 .deployments
                 .get(service)
@@ -54,6 +92,27 @@ pub fn was_undone(fault: &FaultKind, now: &View) -> Option<String> {
             is_back.then(|| format!("{service} is back: {ready} ready"))
         }
     }
+}
+
+/// The name of the Job in a manifest.
+fn job_of(manifest: &Manifest) -> Option<&str> {
+    let job = manifest.objects.iter().find(|o| o["kind"] == "Job")?;
+    job["metadata"]["name"].as_str()
+}
+
+/// What is ready, once all of these Deployments are as they are asked to be.
+fn back(workloads: &[&str], now: &View) -> Option<String> {
+    let is_back = |name: &&str| {
+        let deployment = now.deployments.get(*name);
+        deployment.is_none_or(|d| d.is_rolled_out() && d.ready == d.desired)
+    };
+    workloads.iter().all(is_back).then(|| {
+        let ready = now
+            .pods
+            .values()
+            .filter(|p| p.ready && workloads.contains(&&*p.owner));
+        format!("{} ready", names(ready))
+    })
 }
 
 fn names<'a>(pods: impl Iterator<Item = &'a PodState>) -> String {
@@ -69,7 +128,6 @@ fn names<'a>(pods: impl Iterator<Item = &'a PodState>) -> String {
 mod tests {
     use super::*;
     use cluster::Replicas;
-    use model::Manifest;
 
     fn pod(name: &str, ready: bool, terminating: bool) -> PodState {
         PodState {

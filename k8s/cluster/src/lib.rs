@@ -2,17 +2,22 @@
 //!
 //! - [`Cluster`]: connecting, namespaces, applying and deleting objects
 //! - [`Observer`], [`View`]: what is there, kept current by watches, and waiting for it to be otherwise
+//! - [`access`]: what this client may do; events it writes
+//! - `pods`: single pods, and a program inside one
 //! - [`look`]: objects, commands in containers and logs, as they are now
 //! - [`worker`]: a program run once as a Job, with its log lines as they come
+pub mod access;
 mod autoscaler;
 pub mod look;
 mod needs;
 mod objects;
 mod observe;
+mod pods;
 mod view;
 pub mod worker;
 
 pub use needs::Lack;
 pub use objects::{About, Cluster, Error, OWNER_LABEL, title};
 pub use observe::Observer;
+pub use pods::Inside;
 pub use view::{Replicas, View};

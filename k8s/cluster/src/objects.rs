@@ -227,6 +227,7 @@ impl Cluster {
         if let Some(metadata) = object["metadata"].as_object_mut() {
             metadata.remove("namespace");
         }
+        in_namespace(&mut object, namespace);
         let params = PatchParams::apply(MANAGER).force().validation_strict();
         api.patch(&name, &params, &Patch::Apply(&object))
             .await
@@ -326,7 +327,20 @@ impl Cluster {
     }
 }
 
-fn unless_gone<T>(answer: kube::Result<T>) -> kube::Result<()> {
+/// The service accounts that a RoleBinding names are those of its own namespace, whichever that is in this run.
+fn in_namespace(binding: &mut Value, namespace: &str) {
+    if binding["kind"] != "RoleBinding" {
+        return;
+    }
+    let subjects = binding["subjects"].as_array_mut();
+    for subject in subjects.into_iter().flatten() {
+        if subject["kind"] == "ServiceAccount" {
+            subject["namespace"] = namespace.into();
+        }
+    }
+}
+
+pub(crate) fn unless_gone<T>(answer: kube::Result<T>) -> kube::Result<()> {
     match answer {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         other => other.map(drop),
@@ -369,6 +383,18 @@ mod tests {
     fn an_object_is_called_by_its_kind_and_name() {
         let object = json!({"kind": "Service", "metadata": {"name": "room"}});
         assert_eq!(title(&object), "Service/room");
+    }
+
+    #[test]
+    fn a_role_is_bound_to_the_service_account_of_the_same_namespace() {
+        let mut binding = json!({"kind": "RoleBinding", "subjects": [
+            {"kind": "ServiceAccount", "name": "chaos", "namespace": "airbnb"}, {"kind": "User", "name": "me"}]});
+        in_namespace(&mut binding, "airbnb-1a2b3");
+        assert_eq!(binding["subjects"][0]["namespace"], "airbnb-1a2b3");
+        assert_eq!(
+            binding["subjects"][1],
+            json!({"kind": "User", "name": "me"})
+        );
     }
 
     #[test]

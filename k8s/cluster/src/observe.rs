@@ -1,5 +1,9 @@
 //! Watching a namespace: every change becomes a fact and part of the view.
-use crate::{Cluster, Error, Replicas, View, autoscaler};
+use crate::{
+    Cluster, Error, Replicas, View,
+    access::{REPORTER, STRIKE_ANNOTATION},
+    autoscaler,
+};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -11,7 +15,7 @@ use kube::{
     Api, Resource, ResourceExt,
     runtime::{WatchStreamExt, watcher},
 };
-use model::{Fact, PodState};
+use model::{Fact, PodState, Strike};
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 use tokio::{
@@ -276,7 +280,11 @@ where
 }
 
 fn pod_state(told: &Told<Pod>) -> Option<PodState> {
-    let pod = &told.object;
+    state_of(&told.object, told.gone)
+}
+
+/// A pod as a fact.
+pub(crate) fn state_of(pod: &Pod, gone: bool) -> Option<PodState> {
     let status = pod.status.as_ref();
     let conditions = status
         .and_then(|s| s.conditions.as_deref())
@@ -305,7 +313,7 @@ fn pod_state(told: &Told<Pod>) -> Option<PodState> {
             .iter()
             .any(|c| c.type_ == "Ready" && c.status == "True"),
         terminating: pod.metadata.deletion_timestamp.is_some(),
-        gone: told.gone,
+        gone,
         restarts: containers
             .iter()
             .map(|c| u32::try_from(c.restart_count).unwrap_or(0))
@@ -359,6 +367,9 @@ fn ready_endpoints(slice: &EndpointSlice) -> u32 {
 }
 
 fn event_fact(event: &Event) -> Fact {
+    if let Some(strike) = strike_of(event) {
+        return Fact::Strike(strike);
+    }
     let involved = &event.involved_object;
     Fact::Event {
         object: format!(
@@ -370,6 +381,14 @@ fn event_fact(event: &Event) -> Fact {
         reason: event.reason.clone().unwrap_or_default(),
         message: event.message.clone().unwrap_or_default(),
     }
+}
+
+/// The blow that an event of a chaos job tells of.
+fn strike_of(event: &Event) -> Option<Strike> {
+    if event.reporting_component.as_deref() != Some(REPORTER) {
+        return None;
+    }
+    serde_json::from_str(event.annotations().get(STRIKE_ANNOTATION)?).ok()
 }
 
 #[cfg(test)]

@@ -82,17 +82,24 @@ pub(crate) fn command_line(
     args: &[String],
 ) -> Vec<String> {
     let program = entry.program.display().to_string();
-    let name = without_tag(image).rsplit('/').next().unwrap_or(image);
-    let mut line = match command.split_first() {
-        Some((first, rest)) if first == name => [&[program], rest].concat(),
-        Some(_) => command.to_vec(),
-        None => vec![program],
+    let mut line = match command {
+        [] => vec![program],
+        command => by_path(image, &program, command),
     };
     match (command, args) {
         ([], []) => line.extend_from_slice(&entry.args),
         _ => line.extend_from_slice(args),
     }
     line
+}
+
+/// A command that begins with the image's own name means its program, as it would by the image's `PATH`.
+pub(crate) fn by_path(image: &str, program: &str, command: &[String]) -> Vec<String> {
+    let name = without_tag(image).rsplit('/').next().unwrap_or(image);
+    match command.split_first() {
+        Some((first, rest)) if first == name => [&[program.to_owned()], rest].concat(),
+        _ => command.to_vec(),
+    }
 }
 
 #[cfg(test)]

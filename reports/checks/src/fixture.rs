@@ -284,6 +284,24 @@ impl Story {
         self
     }
 
+    /// The fault is one that strikes pods.
+    pub fn pod_kill(mut self) -> Story {
+        for step in &mut self.plan.steps {
+            if let Action::Fault { fault } = &mut step.action {
+                fault.kind = FaultKind::PodKill {
+                    aim: model::Aim {
+                        workloads: vec!["review".into()],
+                        selector: None,
+                        mode: model::Mode::One,
+                        rhythm: model::Rhythm::ONCE,
+                    },
+                    grace_period_seconds: None,
+                };
+            }
+        }
+        self
+    }
+
     pub fn undoing(self, fault: &str) -> Story {
         let fault = fault.into();
         self.doing("undo", after(&["siege"]), Action::Undo { fault })

@@ -2,11 +2,13 @@
 //!
 //! - [`judge`]: one arm; [`report`]: all arms of a scenario
 //! - [`windows`]: stretches of time in which requests failed
+//! - `blows`: what became of each blow against a pod, and the windows that belong to it
 //! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
 //! - `collections`: what must be true of whole lists
 //! - `conditions`: the six that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
 //! - `summary`, `sample`, `ledger`: what several of them need
+mod blows;
 mod collections;
 mod conditions;
 mod duplicates;
@@ -54,6 +56,7 @@ pub fn judge(plan: &Plan, timeline: &Timeline) -> Judgement {
         exit: verdict::exit(verdict, timeline),
         conditions,
         findings,
+        blows: blows::with_outages(blows::dealt(timeline), &windows),
         windows,
         summaries,
     }

@@ -10,7 +10,7 @@ use crate::{
     sample::Sample,
 };
 use model::{
-    Action, ArmReport, CheckKind, ExitCode, Fact, Finding, Plan, Start, Timeline, Verdict,
+    Action, ArmReport, CheckKind, Course, ExitCode, Fact, Finding, Plan, Start, Timeline, Verdict,
 };
 use std::collections::BTreeSet;
 
@@ -193,6 +193,19 @@ pub(crate) fn not_shown(plan: &Plan, timeline: &Timeline) -> Vec<String> {
             Fact::Gap { what } => limits.push(format!("{}: {what}", offset(observation.at))),
             _ => {}
         }
+    }
+    let blows = timeline
+        .all()
+        .iter()
+        .filter(|o| matches!(&o.fact, Fact::Strike(s) if s.course == Course::Proven));
+    let blows = blows.count();
+    if blows > 0 {
+        // What never happens in n blows has, at 95 %, at most this chance in one of them.
+        let chance = 100.0 * (1.0 - 0.05_f64.powf(1.0 / blows as f64));
+        limits.push(format!(
+            "harm that fewer than {chance:.1} % of such blows do: {} were dealt",
+            blows
+        ));
     }
     if plan
         .steps

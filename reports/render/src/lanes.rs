@@ -48,7 +48,10 @@ pub(crate) fn lanes(
     windows: &[Window],
     (from, to): (Micros, Micros),
 ) -> (Vec<Lane>, LeftOut) {
-    let targets: Vec<&str> = plan.faults().map(|(_, f)| f.kind.target()).collect();
+    let targets: Vec<&str> = plan
+        .faults()
+        .flat_map(|(_, f)| f.kind.workloads())
+        .collect();
     let stage = words::stage(timeline);
     let clip = |lane: Lane| Lane {
         bars: clipped(lane.bars, from, to),

@@ -18,7 +18,7 @@ pub enum Command {
     Scenarios(Scenarios),
     /// Check scenario files and say everything that is wrong with them
     Validate {
-        /// Scenario files
+        /// Scenario files, or chaos files
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
@@ -54,6 +54,9 @@ pub enum Command {
         #[arg(long, default_value = "runs")]
         runs: PathBuf,
     },
+    /// Strike pods without a scenario: by hand, or as a Job in the cluster
+    #[command(subcommand)]
+    Chaos(Chaos),
     /// Keep an embedded cluster running for kubectl, until Ctrl-C
     Cluster {
         /// Its folder
@@ -73,6 +76,35 @@ pub enum Command {
     /// The load worker, as a pod runs it
     #[command(hide = true)]
     LoadWorker,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Chaos {
+    /// Perform a chaos file; each blow is an event of the cluster and a line of JSON on standard output
+    Run(ChaosRun),
+    /// Check a chaos file and say everything that is wrong with it
+    Validate {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ChaosRun {
+    /// The file
+    pub file: PathBuf,
+    /// Name the targets and check the rights, and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Kubeconfig; the usual places if absent, and the service account in a pod
+    #[arg(long)]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context in the kubeconfig
+    #[arg(long)]
+    pub context: Option<String>,
+    /// Feeds every choice by chance; the file's own if absent
+    #[arg(long)]
+    pub seed: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]

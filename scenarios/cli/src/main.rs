@@ -1,5 +1,6 @@
 //! brownout — the command line.
 mod args;
+mod chaos;
 mod coverage;
 mod files;
 mod kafka;
@@ -21,6 +22,10 @@ fn main() -> process::ExitCode {
     let mut words = std::env::args().skip(1);
     if words.next().as_deref() == Some(place::SHIM) {
         return node::shim::main(words.collect());
+    }
+    // What is started inside a struck container has to hold all threads of another process, from its own only thread.
+    if std::env::args().nth(1).as_deref() == Some(::chaos::grip::WORD) {
+        return ::chaos::grip::main(&words.collect::<Vec<_>>());
     }
     let args = match Args::try_parse() {
         Ok(args) => args,
@@ -77,6 +82,8 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Coverage { runs, file } => coverage::write(&runs, &file),
         Command::Report { run, junit } => runs::report_again(&run, junit.as_deref()),
         Command::Recover { runs } => runs::recover(&runs).await,
+        Command::Chaos(args::Chaos::Run(wanted)) => chaos::run(&wanted).await,
+        Command::Chaos(args::Chaos::Validate { file }) => chaos::validate(&file),
         Command::Cluster { dir } => place::keep_cluster(&dir).await,
         Command::Serve { .. } | Command::Broker | Command::LoadWorker => {
             unreachable!("these were dispatched before")

@@ -129,8 +129,8 @@ pub fn list(wanted: &Scenarios) -> anyhow::Result<ExitCode> {
 pub fn validate(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let mut wrong = vec![];
     for file in files {
-        match from_file(file) {
-            Ok(_) => files::say(&format!("{}: ok\n", file.display())),
+        match check(file) {
+            Ok(()) => files::say(&format!("{}: ok\n", file.display())),
             Err(e) => wrong.push(e.to_string()),
         }
     }
@@ -138,6 +138,15 @@ pub fn validate(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
         Ok(ExitCode::Pass)
     } else {
         Err(Wrong(wrong.join("\n")).into())
+    }
+}
+
+/// A file of either kind.
+fn check(file: &Path) -> anyhow::Result<()> {
+    let is_chaos = std::fs::read_to_string(file).is_ok_and(|text| plan::is_chaos(&text));
+    match is_chaos {
+        true => crate::chaos::read(file).map(drop),
+        false => from_file(file).map(drop),
     }
 }
 

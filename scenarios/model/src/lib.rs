@@ -4,7 +4,7 @@
 //!
 //! - [`plan`]: what shall happen, resolved to the last default
 //! - [`load`]: the traffic of a plan
-//! - [`fault`]: what hurts, with its undo and its proof
+//! - [`fault`]: what hurts, with its undo and its proof; [`strike`]: blows against pods; [`chaos`]: faults without a scenario
 //! - [`check`]: what is asked of a timeline
 //! - [`look`]: what is looked at in containers, logs and objects
 //! - [`expected`]: what an answer must be, and what is wrong with one that is not so
@@ -15,6 +15,7 @@
 //! - [`window`]: stretches of time in which requests failed
 //! - [`siege`]: the summary siege would have printed
 //! - [`verdict`], [`report`]: what follows
+pub mod chaos;
 pub mod check;
 pub mod expected;
 pub mod fault;
@@ -27,11 +28,13 @@ pub mod report;
 pub mod rows;
 pub mod saved;
 pub mod siege;
+pub mod strike;
 pub mod time;
 pub mod timeline;
 pub mod verdict;
 pub mod window;
 
+pub use chaos::{ChaosPlan, EmptyTarget, Safety, Share};
 pub use check::{Check, CheckKind, Comparison, Severity, Threshold};
 pub use expected::{Difference, Expected};
 pub use fault::{Fault, FaultKind};
@@ -43,6 +46,7 @@ pub use plan::{Action, Documented, Manifest, Mutant, Plan, Profile, Requirement,
 pub use report::{ArmReport, Judgement, Report};
 pub use saved::{Save, Saved, Source};
 pub use siege::SiegeSummary;
+pub use strike::{Aim, Course, Mode, Rhythm, Selector, Strike};
 pub use time::Micros;
 pub use timeline::Timeline;
 pub use verdict::{ExitCode, Finding, Verdict};

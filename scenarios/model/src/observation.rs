@@ -1,5 +1,5 @@
 //! What was seen, each on the run's clock.
-use crate::{Execution, Micros, rows::Row};
+use crate::{Execution, Micros, Strike, rows::Row};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -152,6 +152,8 @@ pub enum Fact {
         /// What was missing.
         because: String,
     },
+    /// One blow of a fault that strikes pods.
+    Strike(Strike),
     /// It was undone, and that was verified.
     Undone {
         /// Name of the step that injected it.

@@ -1,5 +1,5 @@
 //! What a reader gets: the judged arms of a scenario.
-use crate::{ExitCode, Finding, Plan, SiegeSummary, Timeline, Verdict, Window};
+use crate::{ExitCode, Finding, Micros, Plan, SiegeSummary, Timeline, Verdict, Window};
 use serde::{Deserialize, Serialize};
 
 /// What the checks make of one arm: a function of its plan and its timeline.
@@ -20,10 +20,55 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Where requests failed.
     pub windows: Vec<Window>,
+    /// Blows against pods, in time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blows: Vec<Blow>,
     /// A summary for each load, by the name of its step.
     pub summaries: Vec<LoadSummary>,
     /// How a process that did only this would end.
     pub exit: ExitCode,
+}
+
+/// A blow against a pod and what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Blow {
+    /// Name of the step that dealt it.
+    pub step: String,
+    /// Counted from 1 within the step.
+    pub number: u32,
+    /// The pod.
+    pub pod: String,
+    /// The workload it belonged to.
+    pub workload: String,
+    /// When it was dealt.
+    pub at: Micros,
+    /// When it was proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven: Option<Micros>,
+    /// When its workload had as many ready pods as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Micros>,
+    /// When it was struck again before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overtaken: Option<Micros>,
+    /// The windows that belong to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
+}
+
+/// A window in which requests failed, as far as a blow is concerned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outage {
+    /// Name of the step with the load.
+    pub load: String,
+    /// See [`Window::from`].
+    pub from: Micros,
+    /// See [`Window::to`].
+    pub to: Micros,
+    /// Failed requests inside it.
+    pub failed: u64,
 }
 
 /// A load in figures.

@@ -1,23 +1,100 @@
 //! Faults of a method.
+use crate::aim::Words;
 use crate::object::Object;
 use crate::problem::Log;
 use crate::system::{self, Patch, System};
 use crate::tree::Node;
+use crate::words::FAULT_TYPES_OF_PODS;
 use model::{Fault, FaultKind, Manifest};
 
-/// Reads a fault. Without a system, what depends on its objects is left open.
-pub fn read(f: &Object, system: Option<&System>) -> Option<Fault> {
-    let kind = match f.one_of("type")? {
+/// What only faults that strike pods have.
+const OF_PODS: [&str; 6] = ["workloads", "selector", "mode", "value", "container", "for"];
+
+/// Reads the fault of a step. Without a system, what depends on its objects is left open.
+pub fn read(step: &Object, system: Option<&System>) -> Option<Fault> {
+    let f = &step.object("fault")?;
+    let word = f.one_of("type")?;
+    if !FAULT_TYPES_OF_PODS.contains(&word) {
+        f.refuses(&OF_PODS, &format!("in a {word}"));
+        step.refuses(
+            &["every", "times", "for", "jitter"],
+            &format!("for a {word}"),
+        );
+    }
+    let kind = match word {
         "service-down" => service_down(f, system)?,
         "rollout" => rollout(f, system)?,
-        _ => return None,
+        "chaos-job" => chaos_job(f, system)?,
+        word => of_pods(word, step, f, system)?,
     };
     Some(Fault { kind })
+}
+
+fn of_pods(word: &str, step: &Object, f: &Object, system: Option<&System>) -> Option<FaultKind> {
+    f.refuses(
+        &["service", "by", "deployment", "manifest", "patches"],
+        &format!("in a {word}"),
+    );
+    if let Some(system) = system {
+        for (node, name) in f.texts("workloads") {
+            system.must_have("Deployment", name, node, f.log);
+        }
+    }
+    let words = Words {
+        target: f,
+        fault: f,
+        rhythm: step,
+    };
+    words.read(word)
+}
+
+/// The Job that deals the blows is read with its chaos file, so that its mistakes are told before it runs.
+fn chaos_job(f: &Object, system: Option<&System>) -> Option<FaultKind> {
+    f.needs("manifest", "a chaos-job");
+    f.refuses(
+        &["service", "by", "gracePeriodSeconds", "deployment"],
+        "in a chaos-job",
+    );
+    let patches: Vec<Patch> = f.list("patches").iter().filter_map(Patch::read).collect();
+    let (node, _) = f.word("manifest")?;
+    let system = system?;
+    let mut manifest = system.rollouts.get(&node.path)?.clone();
+    patches.iter().for_each(|p| p.apply([&mut manifest], f.log));
+    let bad = |message: String, way_out: &str| f.log.bad(node, message, way_out);
+    let has_job = manifest.objects.iter().any(|o| o["kind"] == "Job");
+    let text = manifest
+        .objects
+        .iter()
+        .find_map(|o| o["data"]["chaos.yaml"].as_str());
+    let Some(text) = text.filter(|_| has_job) else {
+        let message = format!(
+            "{} has no Job, or no ConfigMap with chaos.yaml",
+            manifest.file
+        );
+        bad(message, "see k8s/manifests/chaos");
+        return None;
+    };
+    match crate::chaos::chaos(&format!("{}: chaos.yaml", manifest.file), text) {
+        Ok(chaos) => {
+            for name in chaos.fault.workloads() {
+                system.must_have("Deployment", name, node, f.log);
+            }
+            Some(FaultKind::ChaosJob {
+                chaos: Box::new(chaos),
+                manifest,
+            })
+        }
+        Err(problems) => {
+            problems.0.into_iter().for_each(|p| f.log.add(p));
+            None
+        }
+    }
 }
 
 fn service_down(f: &Object, system: Option<&System>) -> Option<FaultKind> {
     f.needs("service", "service-down");
     f.refuses(&["deployment", "manifest", "patches"], "in a service-down");
+    let scaled = f.get("by").is_some() && f.one_of("by")? == "scale";
     let grace_period_seconds = f.whole32("gracePeriodSeconds", 0);
     let (node, service) = f.word("service")?;
     if let Some(system) = system {
@@ -25,6 +102,11 @@ fn service_down(f: &Object, system: Option<&System>) -> Option<FaultKind> {
         if system.names("Service").contains(&service) {
             system.must_have("Deployment", service, node, f.log);
         }
+    }
+    if scaled {
+        f.refuses(&["gracePeriodSeconds"], "with by: scale");
+        let service = service.into();
+        return Some(FaultKind::ScaledDown { service });
     }
     Some(FaultKind::ServiceDown {
         service: service.into(),
@@ -35,7 +117,7 @@ fn service_down(f: &Object, system: Option<&System>) -> Option<FaultKind> {
 fn rollout(f: &Object, system: Option<&System>) -> Option<FaultKind> {
     f.needs("deployment", "a rollout");
     f.needs("manifest", "a rollout");
-    f.refuses(&["service", "gracePeriodSeconds"], "in a rollout");
+    f.refuses(&["service", "by", "gracePeriodSeconds"], "in a rollout");
     let patches: Vec<Patch> = f.list("patches").iter().filter_map(Patch::read).collect();
     let (node, deployment) = f.word("deployment")?;
     let (file_node, file) = f.word("manifest")?;

@@ -2,12 +2,15 @@
 //!
 //! - [`parse`], [`validate`]: a file becomes a [`Scenario`] or its [`Problems`]
 //! - [`Scenario::plans`]: a scenario becomes one `model::Plan` for each arm, with nothing left to decide
+//! - [`chaos()`]: a file of a fault without a scenario
 //! - [`explain()`]: a plan in plain words, every default included
 //! - [`schema()`]: the JSON Schema of the files
 //! - [`coverage`]: which documented experiments the catalogue replays
 //! - [`catalog()`]: the scenarios and manifests that come with the product
+mod aim;
 mod catalog;
 mod change;
+mod chaos;
 mod check;
 pub mod coverage;
 mod documented;
@@ -36,6 +39,7 @@ mod tree;
 mod words;
 
 pub use catalog::{Catalog, Unknown, catalog};
+pub use chaos::{chaos, is_chaos};
 pub use experiments::{Checkpoint, Experiment, experiments};
 pub use explain::explain;
 pub use params::Overrides;

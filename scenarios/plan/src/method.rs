@@ -8,7 +8,10 @@ use crate::object::Object;
 use crate::path;
 use crate::request::{self, Within};
 use crate::system::System;
-use model::{Action, Check, CheckKind, Expected, Load, LoadModel, Micros, Severity, Start, Step};
+use model::{
+    Action, Check, CheckKind, Expected, Fault, FaultKind, Load, LoadModel, Micros, Severity, Start,
+    Step,
+};
 use std::collections::BTreeMap;
 
 /// How long a fault may take to be proven, and an undo to be verified, where the file says nothing.
@@ -47,6 +50,9 @@ pub fn read<'a>(spec: &Object<'a>, steps: &[Object<'a>], system: Option<&System>
             starts.insert(name, waits(start));
         }
         let one = one(step, &method.heads, system);
+        if step.get("fault").is_none() {
+            step.refuses(&["every", "times", "for", "jitter"], "without a fault");
+        }
         if let (Some(name), Some(start), Some((action, check))) = (step.text("name"), start, one) {
             method.checks.extend(check.map(|kind| of_step(name, kind)));
             let timeout = step.duration("timeout").unwrap_or_else(|| timeout(&action));
@@ -124,7 +130,7 @@ fn one(
             Action::Load { load }
         }
         Does::Fault => {
-            let fault = fault::read(&step.object("fault")?, system)?;
+            let fault = fault::read(step, system)?;
             Action::Fault { fault }
         }
         Does::Undo => {
@@ -193,7 +199,8 @@ fn answers(step: &str, expected: Vec<Option<Expected>>) -> Option<CheckKind> {
 fn timeout(action: &Action) -> Micros {
     match action {
         Action::Load { load } => load_timeout(load),
-        Action::Fault { .. } | Action::Undo { .. } | Action::Delete { .. } => FAULT_TIMEOUT,
+        Action::Fault { fault } => FAULT_TIMEOUT + rhythm(fault),
+        Action::Undo { .. } | Action::Delete { .. } => FAULT_TIMEOUT,
         Action::Requests { requests } => {
             REQUESTS_TIMEOUT + requests.iter().filter_map(|r| r.until).sum()
         }
@@ -201,6 +208,16 @@ fn timeout(action: &Action) -> Micros {
         Action::Logs { within, .. } | Action::Await { within, .. } => REQUESTS_TIMEOUT + *within,
         Action::Collect { .. } | Action::Apply { .. } => REQUESTS_TIMEOUT,
     }
+}
+
+/// How long the blows of a fault fall, and what a Job that deals them may wait for recovery.
+fn rhythm(fault: &Fault) -> Micros {
+    let blows = fault.kind.aim().map(|aim| aim.rhythm.length());
+    let recovery = match &fault.kind {
+        FaultKind::ChaosJob { chaos, .. } => chaos.recovery,
+        _ => Micros::ZERO,
+    };
+    blows.unwrap_or_default() + recovery
 }
 
 fn load_timeout(load: &Load) -> Micros {

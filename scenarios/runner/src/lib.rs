@@ -4,6 +4,7 @@
 //! - [`Progress`]: the run so far, for whoever watches
 //! - [`Stop`]: how a run is asked to end early
 //! - [`recover`]: takes away what a killed run left behind
+mod blows;
 mod clock;
 mod gate;
 mod look;

@@ -1,5 +1,5 @@
 //! The run so far, folded from its observations: what a person who watches wants to know.
-use model::{Action, Fact, Micros, Observation, Plan, Start, observation::Phase};
+use model::{Action, Course, Fact, Micros, Observation, Plan, Start, observation::Phase};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A run at one moment.
@@ -89,6 +89,9 @@ impl Progress {
             Fact::Proven { step, .. } => self.latest = format!("{step} proven"),
             Fact::Unproven { step, .. } => self.latest = format!("{step} not proven"),
             Fact::Undone { step, .. } => self.latest = format!("{step} undone"),
+            Fact::Strike(strike) if strike.course == Course::Made => {
+                self.latest = format!("{} struck {}", strike.step, strike.pod);
+            }
             Fact::Replicas {
                 deployment,
                 desired,

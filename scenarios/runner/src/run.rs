@@ -9,8 +9,9 @@ use crate::{
 };
 use chaos::{Entry, Journal, Place};
 use cluster::{Cluster, Observer};
-use model::{Fact, Plan, Timeline, observation::Phase};
+use model::{Fact, FaultKind, Plan, Strike, Timeline, observation::Phase};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -111,7 +112,7 @@ async fn perform(
         .cluster
         .create_namespace(&world.namespace, &run_id(world))
         .await?;
-    let observer = observe(world, &recorder);
+    let observer = observe(plan, world, &recorder);
     let traffic = Traffic {
         cluster: world.cluster.clone(),
         namespace: world.namespace.clone(),
@@ -161,13 +162,33 @@ async fn perform(
     Ok(())
 }
 
-/// The watches, their facts on the timeline.
-fn observe(world: &World, recorder: &Recorder) -> Observer {
+/// The watches, their facts on the timeline. What a chaos job tells is put under the name of its step.
+fn observe(plan: &Plan, world: &World, recorder: &Recorder) -> Observer {
     let (sender, mut facts) = mpsc::unbounded_channel();
     let recorder = recorder.clone();
+    let jobs: BTreeMap<String, String> = plan
+        .faults()
+        .filter_map(|(step, fault)| match &fault.kind {
+            FaultKind::ChaosJob { chaos, .. } => Some((chaos.name.clone(), step.to_string())),
+            _ => None,
+        })
+        .collect();
     tokio::spawn(async move {
+        // A watch that broke tells everything again.
+        let mut told = BTreeSet::new();
         while let Some(fact) = facts.recv().await {
-            recorder.note(fact);
+            match fact {
+                Fact::Strike(strike) => {
+                    let key = (strike.number, strike.pod.clone(), strike.course.word());
+                    if let Some(step) = jobs.get(&strike.step)
+                        && told.insert((step, key))
+                    {
+                        let step = step.clone();
+                        recorder.note(Fact::Strike(Strike { step, ..strike }));
+                    }
+                }
+                fact => recorder.note(fact),
+            }
         }
     });
     Observer::start(&world.cluster, &world.namespace, sender)

@@ -1,6 +1,6 @@
 //! Performing the steps of a plan, each when its time has come.
-use crate::{gate::Gate, recorder::Recorder, traffic::Traffic};
-use chaos::{Change, Entry, Journal, Prepared};
+use crate::{blows::Left, gate::Gate, recorder::Recorder, traffic::Traffic};
+use chaos::{Entry, Journal, Prepared};
 use cluster::{Cluster, Observer, View};
 use load::{CollectJob, LoadJob, Until};
 use model::{
@@ -34,6 +34,8 @@ pub struct Injected {
     pub kind: FaultKind,
     /// With its undo.
     pub prepared: Prepared,
+    /// What blows against pods have left.
+    pub left: Option<Left>,
 }
 
 /// Everything a step may need.
@@ -236,8 +238,9 @@ impl Stage {
         kind: &FaultKind,
         limit: Duration,
     ) -> Result<String, String> {
-        let prepared = chaos::prepare(kind, &self.plan.manifests).map_err(|e| e.to_string())?;
         let before = self.observer.view();
+        let prepared =
+            chaos::prepare(kind, &self.plan.manifests, &before).map_err(|e| e.to_string())?;
         let entry = Entry::Injecting {
             step: step.into(),
             undo: prepared.undo.clone(),
@@ -246,13 +249,17 @@ impl Stage {
         let injected = Injected {
             kind: kind.clone(),
             prepared: prepared.clone(),
+            left: None,
         };
-        self.faults().insert(step.into(), injected);
+        self.faults().insert(step.into(), injected.clone());
         self.recorder.note(Fact::Injected {
             step: step.into(),
             fault: kind.word().into(),
             targets: prepared.targets,
         });
+        if kind.aim().is_some() && !matches!(kind, FaultKind::ChaosJob { .. }) {
+            return self.strike(step, kind, injected, limit).await;
+        }
         prepared
             .inject
             .make(&self.cluster, &self.namespace)
@@ -281,8 +288,13 @@ impl Stage {
         let limit = limit.mul_f64(PROOF_SHARE);
         match self
             .observer
-            .until(&what, limit, |now| chaos::took_effect(kind, before, now))
+            .until(&what, limit, |now| {
+                let failed = chaos::came_to_nothing(kind, now).map(Err);
+                failed.or_else(|| chaos::took_effect(kind, before, now).map(Ok))
+            })
             .await
+            .map_err(|e| e.to_string())
+            .flatten()
         {
             Ok(evidence) => {
                 self.recorder.note(Fact::Proven {
@@ -291,12 +303,12 @@ impl Stage {
                 });
                 Ok(evidence)
             }
-            Err(e) => {
+            Err(because) => {
                 self.recorder.note(Fact::Unproven {
                     step: step.into(),
-                    because: e.to_string(),
+                    because: because.clone(),
                 });
-                Err(e.to_string())
+                Err(because)
             }
         }
     }
@@ -336,21 +348,22 @@ impl Stage {
         injected: &Injected,
         limit: Duration,
     ) -> Result<String, String> {
-        let undo = &injected.prepared.undo;
+        let Prepared { undo, back, .. } = &injected.prepared;
         undo.make(&self.cluster, &self.namespace)
             .await
             .map_err(|e| e.to_string())?;
+        let mut evidence = String::new();
+        if let Some(left) = &injected.left {
+            evidence = left.lock().await.end(limit).await? + ": ";
+        }
         let what = format!("{fault} was not undone");
         let undone = |now: &View| chaos::was_undone(&injected.kind, now);
-        let evidence = self
+        evidence += &self
             .observer
             .until(&what, limit, undone)
             .await
             .map_err(|e| e.to_string())?;
-        let addresses = match undo {
-            Change::Apply(objects) => Gate::of_objects(objects).addresses(),
-            Change::Nothing | Change::Delete(..) => vec![],
-        };
+        let addresses = Gate::of_objects(back).addresses();
         if !addresses.is_empty() {
             self.traffic
                 .reach(&format!("{fault}-undone"), addresses, limit)
@@ -379,7 +392,7 @@ impl Stage {
         }
     }
 
-    fn faults(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Injected>> {
+    pub(crate) fn faults(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Injected>> {
         self.injected
             .lock()
             .expect("nothing panics while it holds this lock")
@@ -397,7 +410,7 @@ impl Stage {
 }
 
 /// The part of a step's limit in which a fault must be proven or an undo seen.
-const PROOF_SHARE: f64 = 0.9;
+pub(crate) const PROOF_SHARE: f64 = 0.9;
 
 /// One request of a list: longer than any time-out inside the systems, so that their own answer is seen.
 const REQUEST_MAX: Micros = Micros::from_secs(30);

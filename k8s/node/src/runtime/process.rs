@@ -22,11 +22,15 @@ use super::exec::{self, ExecIn};
 use super::log::pump;
 use super::sockets;
 use super::{Container, ContainerSpec, Exit, LogStream, Runtime, StartError, Stop, Tier, Usage};
+use crate::images::by_path;
 use crate::probes::{Attempt, Check, ProbeKind, attempt};
 use crate::shim::{Order, Sandbox, processes};
 
 /// A start takes milliseconds; one that hangs, on a dead network mount for example, must not hold up its pod for ever.
 const START_MAX: Duration = Duration::from_secs(30);
+
+/// Tells what runs in a container without PID numbers of its own which process is the container's first.
+const INIT_VARIABLE: &str = "BROWNOUT_INIT";
 
 /// How to start the shim: a program that calls [`shim::main`](crate::shim::main) with what follows `args`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +111,9 @@ impl Runtime for Plain {
 struct Process {
     /// The container's first process as the node sees it.
     init: i32,
+    image: String,
+    /// What the container was started with.
+    program: String,
     exec: ExecIn,
     signals: mpsc::UnboundedSender<Stop>,
     ended: watch::Receiver<Option<Exit>>,
@@ -140,16 +147,23 @@ async fn start(
     let (end, ended) = watch::channel(None);
     tokio::spawn(async move { end.send(Some(keeper.attend(orders).await)) });
     let container = if sandboxed { init } else { keeper_pid };
+    let mut env = spec.env;
+    if !sandboxed {
+        // In a sandbox it is 1.
+        env.push((INIT_VARIABLE.to_owned(), init.to_string()));
+    }
     let exec = ExecIn {
         shim,
         container,
         sandboxed,
-        env: spec.env,
+        env,
         working_dir: spec.working_dir,
         folder: spec.folder,
     };
     Ok(Arc::new(Process {
         init,
+        image: spec.image,
+        program: spec.command.first().cloned().unwrap_or_default(),
         exec,
         signals,
         ended,
@@ -258,6 +272,7 @@ impl Container for Process {
         if self.ended.borrow().is_some() {
             return Box::pin(async { Err(ExecError::NotRunning("container not running".into())) });
         }
+        let command = by_path(&self.image, &self.program, &command);
         Box::pin(exec::run(self.exec.clone(), command, io))
     }
 

@@ -1,7 +1,7 @@
 //! FaultsEffective: every planned fault was injected and proven to have taken effect.
 use super::{EFFECTIVE, concluded};
 use crate::{count, offset};
-use model::{Fact, FaultKind, Finding, Mutant, Plan, Timeline};
+use model::{Course, Fact, FaultKind, Finding, Mutant, Plan, Timeline};
 
 pub(super) fn check(plan: &Plan, timeline: &Timeline) -> Finding {
     let mut evidence = vec![];
@@ -46,10 +46,41 @@ fn of_fault(step: &str, kind: &FaultKind, timeline: &Timeline) -> Result<String,
         }
         _ => None,
     });
+    if kind.aim().is_some() {
+        blows(step, timeline)?;
+    }
     match said {
         Some(said) if injected => said,
         _ if injected => Err(format!("“{step}” was injected and never proven")),
         _ => Err(format!("“{step}” was not injected")),
+    }
+}
+
+/// Every blow must be proven, and one at least be dealt.
+fn blows(step: &str, timeline: &Timeline) -> Result<(), String> {
+    let strikes = || {
+        let all = timeline.all().iter();
+        all.filter_map(|o| match &o.fact {
+            Fact::Strike(s) if s.step == step => Some((o.at, s)),
+            _ => None,
+        })
+    };
+    let count = |course| strikes().filter(|(_, s)| s.course == course).count();
+    if let Some((at, missed)) = strikes().find(|(_, s)| s.course == Course::Unproven) {
+        let detail = &missed.detail;
+        return Err(format!(
+            "a blow of “{step}” at {} could not be proven: {detail}",
+            offset(at)
+        ));
+    }
+    let (made, proven) = (count(Course::Made), count(Course::Proven));
+    match made {
+        0 => Err(format!("“{step}” dealt no blow")),
+        _ if proven < made => Err(format!(
+            "{} of {made} blows of “{step}” were never proven",
+            made - proven
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -90,6 +121,36 @@ mod tests {
             because,
             "the load “siege”, which is what hurts, was replaced by nothing"
         );
+    }
+
+    #[test]
+    fn a_fault_that_strikes_counts_when_every_blow_was_proven() {
+        let strike = |course| {
+            Fact::Strike(model::Strike {
+                step: "roll".into(),
+                number: 1,
+                pod: "review-old".into(),
+                workload: "review".into(),
+                course,
+                detail: "it was not seen".into(),
+            })
+        };
+        let struck = || Story::rollout().pod_kill();
+        assert_eq!(found(struck()).1, "“roll” dealt no blow");
+        let made = struck().with(crate::fixture::ms(2200), strike(Course::Made));
+        assert_eq!(
+            found(made.clone()).1,
+            "1 of 1 blows of “roll” were never proven"
+        );
+        let missed = made
+            .clone()
+            .with(crate::fixture::ms(2300), strike(Course::Unproven));
+        assert_eq!(
+            found(missed).1,
+            "a blow of “roll” at +2.300 s could not be proven: it was not seen"
+        );
+        let proven = made.with(crate::fixture::ms(2300), strike(Course::Proven));
+        assert_eq!(found(proven).0, Verdict::Pass);
     }
 
     #[test]

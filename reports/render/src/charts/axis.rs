@@ -73,6 +73,10 @@ where
         chart.draw_series(edges.map(|x| {
             PathElement::new([(x, bottom), (x, top)], Ink::Fault.color().stroke_width(1))
         }))?;
+        chart.draw_series(fault.blows.iter().map(|at| {
+            let line = [(clip(*at), bottom), (clip(*at), top)];
+            PathElement::new(line, Ink::Failed.color().mix(0.55).stroke_width(1))
+        }))?;
     }
     chart.draw_series(frame.windows.iter().map(|(from, to)| {
         let corners = [(clip(*from), bottom), (clip(*to), top)];

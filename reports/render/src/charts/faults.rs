@@ -1,7 +1,7 @@
 //! Where faults began, were proven and were undone.
 use super::{Area, Drawn, FONT, Frame, RIGHT, ink::Ink, text};
 use crate::words;
-use model::{Fact, FaultKind, Micros, Plan, Timeline};
+use model::{Course, Fact, FaultKind, Micros, Plan, Timeline};
 use plotters::prelude::*;
 
 /// Rows of text of one fault: its name and its instants.
@@ -16,6 +16,8 @@ pub(super) struct Shade {
     pub to: f64,
     /// `injected`, `proven`, `undone`, with when.
     marks: Vec<(f64, &'static str)>,
+    /// When its blows were dealt.
+    pub blows: Vec<f64>,
 }
 
 /// A fault is shaded until it was undone, or proven where nothing is to undo, or to the end of the plot.
@@ -40,9 +42,20 @@ pub(super) fn shades(plan: &Plan, timeline: &Timeline, end: Micros) -> Vec<Shade
                 from: at("injected")?,
                 to: over.unwrap_or(end.as_secs_f64()),
                 marks,
+                blows: blows(timeline, &step.name, end),
             })
         })
         .collect()
+}
+
+fn blows(timeline: &Timeline, name: &str, end: Micros) -> Vec<f64> {
+    let made =
+        |fact: &Fact| matches!(fact, Fact::Strike(s) if s.step == name && s.course == Course::Made);
+    let those = timeline
+        .all()
+        .iter()
+        .filter(|o| o.at <= end && made(&o.fact));
+    those.map(|o| o.at.as_secs_f64()).collect()
 }
 
 fn mark(fact: &Fact, name: &str) -> Option<&'static str> {
@@ -72,6 +85,11 @@ pub(super) fn draw(area: &Area, frame: &Frame) -> Drawn {
             let x = frame.x(at.clamp(frame.from, frame.to));
             let tick = [(x, top + 18), (x, top + ROWS as i32)];
             area.draw(&PathElement::new(tick, Ink::Fault.color().stroke_width(2)))?;
+        }
+        for at in &fault.blows {
+            let x = frame.x(at.clamp(frame.from, frame.to));
+            let tick = [(x, top + 24), (x, top + ROWS as i32)];
+            area.draw(&PathElement::new(tick, Ink::Failed.color().stroke_width(1)))?;
         }
         for (x, words) in labels(frame, &fault.marks) {
             let width = words.chars().count() as f64 * LETTER;

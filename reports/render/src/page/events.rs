@@ -1,7 +1,7 @@
 //! The key events of the timeline, in order.
 use crate::words;
 use maud::{Markup, html};
-use model::{ArmReport, Fact, Micros, PodState, WindowState};
+use model::{ArmReport, Course, Fact, Micros, PodState, WindowState};
 use std::collections::BTreeMap;
 
 /// So many events are listed; the timeline has them all.
@@ -165,6 +165,22 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
         ),
         Fact::Proven { step, evidence } => ("fault", format!("“{step}” proven: {evidence}")),
         Fact::Unproven { step, because } => ("trouble", format!("“{step}” not proven: {because}")),
+        Fact::Strike(s) => {
+            let kind = match s.course {
+                Course::Unproven | Course::Withheld => "trouble",
+                _ => "fault",
+            };
+            let (step, number, word) = (&s.step, s.number, s.course.word());
+            let whom = if s.pod.is_empty() {
+                &s.workload
+            } else {
+                &s.pod
+            };
+            (
+                kind,
+                format!("“{step}” blow {number} against {whom} {word}: {}", s.detail),
+            )
+        }
         Fact::Undone { step, evidence } => ("fault", format!("“{step}” undone: {evidence}")),
         Fact::UndoFailed { step, because } => (
             "trouble",

@@ -1,8 +1,11 @@
 //! A card for each fault: what was planned, what happened, what proves it, what it cost.
-use super::recovery;
+use super::{blows, recovery};
 use crate::words;
 use maud::{Markup, html};
 use model::{ArmReport, Fact, FaultKind, Micros, Step, Window, WindowState};
+
+/// So many windows of a fault are listed; blows have theirs in a table.
+const WINDOWS_MAX: usize = 8;
 
 pub(super) fn of(arm: &ArmReport) -> Markup {
     let faults: Vec<_> = words::fault_steps(&arm.plan).collect();
@@ -75,11 +78,15 @@ fn card(arm: &ArmReport, step: &Step, kind: &FaultKind) -> Markup {
                 dt { "Requests failed" }
                 dd {
                     @if windows.is_empty() { "none of a load" }
-                    @else { ul { @for w in &windows { li { (window(w)) } } } }
+                    @else {
+                        ul { @for w in windows.iter().take(WINDOWS_MAX) { li { (window(w)) } } }
+                        @if windows.len() > WINDOWS_MAX { "and in " (windows.len() - WINDOWS_MAX) " more windows" }
+                    }
                 }
             }
-            @if let Some(injected) = course.injected {
-                (recovery::of(arm, kind.target(), injected, &windows))
+            (blows::of(arm, &step.name))
+            @if let (Some(injected), None) = (course.injected, kind.aim()) {
+                (recovery::of(arm, &kind.target(), injected, &windows))
             }
         }
     }

@@ -5,6 +5,7 @@
 //! - `repeat`: how to do it again
 mod answers;
 mod arm;
+mod blows;
 mod events;
 mod faults;
 mod headline;

@@ -261,7 +261,7 @@ pub struct Started {
 }
 
 impl Started {
-    fn new(mut command: Command) -> Started {
+    pub fn new(mut command: Command) -> Started {
         let mut child = command.spawn().unwrap();
         Started {
             out: child.stdout.take().map(read_all),

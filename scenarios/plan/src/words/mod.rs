@@ -5,7 +5,9 @@
 //! - `look`: what can be looked at and changed in the cluster
 //! - `step`: what can happen
 //! - `check`: what can be asked
+//! - `chaos`: files of faults without a scenario
 //! - `recorded`: what was documented elsewhere
+mod chaos;
 mod check;
 mod load;
 mod look;
@@ -13,11 +15,12 @@ mod recorded;
 mod scenario;
 mod step;
 
+pub use chaos::CHAOS;
 pub use check::{Figure, INVARIANT, OBJECTIVE, figure};
 pub use load::{ERROR_KINDS, LOAD, REQUEST};
 pub use recorded::{DOCUMENTED, SIEGE};
 pub use scenario::{PARAM, PATCH, SCENARIO, SPEC};
-pub use step::STEP;
+pub use step::{FAULT_TYPES_OF_PODS, STEP};
 
 /// A kind of map in a scenario file.
 pub struct Type {

@@ -32,9 +32,25 @@ pub static STEP: Type = Type {
             "The step with the load that at counts from. Default: the only load.",
         ),
         may(
+            "every",
+            Form::Duration,
+            "Of a fault that strikes pods: from one round of blows to the next; in each every workload is struck once. Default: one round.",
+        ),
+        may("times", Form::Whole, "With every: so many rounds."),
+        may(
+            "for",
+            Form::Duration,
+            "With every, in place of times: as many rounds as begin in this time.",
+        ),
+        may(
+            "jitter",
+            Form::Duration,
+            "Of a fault that strikes pods: a blow falls up to so much later than its round begins, by chance and each for itself. Default: 0s.",
+        ),
+        may(
             "timeout",
             Form::Duration,
-            "After so long it has failed. Default: fault, undo and delete 3m, all others 1m and the time they may take; a load its duration, one request's timeout and 30s.",
+            "After so long it has failed. Default: fault, undo and delete 3m, a fault also the time its blows take; all others 1m and the time they may take; a load its duration, one request's timeout and 30s.",
         ),
         may(
             "load",
@@ -89,14 +105,27 @@ pub static STEP: Type = Type {
     ],
 };
 
+/// The modes of faults that strike pods.
+pub const MODES: [&str; 5] = ["one", "all", "fixed", "fixed-percent", "random-max-percent"];
+
+/// The types of faults that strike pods.
+pub const FAULT_TYPES_OF_PODS: [&str; 3] = ["pod-kill", "container-kill", "process-hang"];
+
 pub static FAULT: Type = Type {
     name: "fault",
     about: "What hurts.",
     fields: &[
         must(
             "type",
-            Form::OneOf(&["service-down", "rollout"]),
-            "service-down: a Deployment and its Service are deleted; rollout: another state of a Deployment is applied.",
+            Form::OneOf(&[
+                "service-down",
+                "pod-kill",
+                "container-kill",
+                "process-hang",
+                "chaos-job",
+                "rollout",
+            ]),
+            "service-down: a Deployment loses its pods; pod-kill: pods are deleted; container-kill: a container's first process is killed; process-hang: it stands still; chaos-job: a Job in the cluster deals the blows that chaos.yaml in its ConfigMap says; rollout: another state of a Deployment is applied.",
         ),
         may(
             "service",
@@ -104,9 +133,44 @@ pub static FAULT: Type = Type {
             "Of service-down: the name of the Deployment and of the Service.",
         ),
         may(
+            "by",
+            Form::OneOf(&["delete", "scale"]),
+            "Of service-down: the Deployment and its Service are deleted, or the Deployment is scaled to 0 and back. Default: delete.",
+        ),
+        may(
+            "workloads",
+            Form::Texts,
+            "Of pod-kill, container-kill and process-hang: names of Deployments; each is struck for itself.",
+        ),
+        may(
+            "selector",
+            Form::Json,
+            "In place of workloads, a LabelSelector: the pods with these labels are struck together.",
+        ),
+        may(
+            "mode",
+            Form::OneOf(&MODES),
+            "How many pods a blow takes. Default: one.",
+        ),
+        may(
+            "value",
+            Form::Whole,
+            "Of mode fixed: how many; of fixed-percent and random-max-percent: how many per cent.",
+        ),
+        may(
             "gracePeriodSeconds",
             Form::Whole,
-            "Of service-down, as in kubectl delete. Default: what the pods say.",
+            "Of service-down and pod-kill, as in kubectl delete. Default: what the pods say.",
+        ),
+        may(
+            "container",
+            Form::Text,
+            "Of container-kill and process-hang: the container's name. Default: the pod's first.",
+        ),
+        may(
+            "for",
+            Form::Duration,
+            "Of process-hang: it is let go after so long. Default: when it is undone.",
         ),
         may(
             "deployment",
@@ -116,12 +180,12 @@ pub static FAULT: Type = Type {
         may(
             "manifest",
             Form::Text,
-            "Of rollout: the file that is applied, relative to this file.",
+            "Of rollout and chaos-job: the file that is applied, relative to this file.",
         ),
         may(
             "patches",
             Form::List(&PATCH),
-            "Of rollout: changes to the objects of that file, after those of the spec.",
+            "Of rollout and chaos-job: changes to the objects of that file, after those of the spec.",
         ),
     ],
 };

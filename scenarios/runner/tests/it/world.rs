@@ -263,6 +263,11 @@ pub fn auth_down(name: &str, start: Start) -> Step {
     )
 }
 
+pub fn fault(name: &str, start: Start, kind: FaultKind) -> Step {
+    let fault = Fault { kind };
+    step(name, start, Action::Fault { fault })
+}
+
 pub fn undo(name: &str, start: Start, fault: &str) -> Step {
     step(
         name,
