@@ -1,7 +1,7 @@
 //! The coverage table: which scenario replays which documented experiment, and what it said last.
 use crate::experiments::{Checkpoint, Experiment, experiments};
 use crate::{Arm, Catalog};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// What was said last, by the id of an experiment, as the table prints it.
@@ -61,7 +61,7 @@ pub fn coverage(catalog: &Catalog, verdicts: &Verdicts) -> String {
     let _ = write!(
         text,
         "{all} documented experiments: {replayed} replayed by {} scenarios, {cannot} cannot be",
-        catalog.list().len()
+        scenarios(&replays).len()
     );
     let _ = match all - replayed - cannot {
         0 => writeln!(text, "."),
@@ -88,6 +88,11 @@ pub fn coverage(catalog: &Catalog, verdicts: &Verdicts) -> String {
     }
     checkpoints(&mut text, &replays);
     text
+}
+
+/// The names of those that replay an experiment; the others of the catalogue replay none.
+fn scenarios<'a>(replays: &BTreeMap<&str, Vec<Replay<'a>>>) -> BTreeSet<&'a str> {
+    replays.values().flatten().map(|r| r.scenario).collect()
 }
 
 fn in_words(replay: &Replay) -> String {
@@ -149,6 +154,16 @@ pub fn verdicts_in(file: &str) -> Verdicts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scenario_counts_once_however_many_experiments_its_arms_replay() {
+        let replay = |scenario, arm| Replay { scenario, arm };
+        let replays = BTreeMap::from([
+            ("a/b", vec![replay("a/x", "main")]),
+            ("a/c", vec![replay("a/x", "main"), replay("a/y", "off")]),
+        ]);
+        assert_eq!(scenarios(&replays), BTreeSet::from(["a/x", "a/y"]));
+    }
 
     #[test]
     fn verdicts_are_read_back_and_a_row_without_one_has_none() {

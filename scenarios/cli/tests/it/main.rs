@@ -1,6 +1,7 @@
 //! What a person who types `brownout` gets: the real program, started as a process, with the embedded cluster behind it.
 //! With `BROWNOUT_KUBECONFIG` the catalogue and its mutants are replayed on that cluster as well.
 mod catalogue;
+mod chaos;
 mod machine;
 mod mutants;
 mod side_by_side;
