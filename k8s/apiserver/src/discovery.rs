@@ -1,6 +1,6 @@
 //! discovery — what the server has: groups, resources, its version, and as much of OpenAPI as kubectl looks for.
 
-use crate::kinds::{KINDS, Kind, Use};
+use crate::kinds::{Kind, served};
 use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
@@ -10,25 +10,6 @@ use serde_json::{Map, Value, json};
 const JSON: &str = "application/json";
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const OPENAPI_V2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
-const VERBS: [&str; 8] = [
-    "create",
-    "delete",
-    "deletecollection",
-    "get",
-    "list",
-    "patch",
-    "update",
-    "watch",
-];
-
-/// What can be done with objects of a kind.
-fn verbs(kind: &Kind) -> &'static [&'static str] {
-    match kind.usage {
-        Use::AnsweredOnly => &["create"],
-        Use::ActedOn | Use::StoredOnly => &VERBS,
-    }
-}
-
 /// The document at `path`, if it is one of these.
 pub fn answer(path: &str, headers: &HeaderMap) -> Option<Response> {
     let accept = headers
@@ -72,14 +53,18 @@ fn version() -> Value {
     })
 }
 
-/// Groups with each of their versions, in the order of the table.
+/// Groups with each of their versions, in the order in which groups first appear in the table.
 fn groups() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let mut groups: Vec<_> = KINDS
-        .iter()
-        .map(|kind| (kind.group, kind.version))
-        .collect();
-    groups.dedup();
-    groups.into_iter()
+    let mut all: Vec<_> = served().map(|kind| (kind.group, kind.version)).collect();
+    let mut names: Vec<&str> = vec![];
+    for (group, _) in &all {
+        if !names.contains(group) {
+            names.push(group);
+        }
+    }
+    all.sort_by_key(|(group, _)| names.iter().position(|name| name == group));
+    all.dedup();
+    all.into_iter()
 }
 
 /// Groups, each once, in the order of the table.
@@ -96,9 +81,7 @@ fn versions(group: &str) -> impl Iterator<Item = &'static str> {
 }
 
 fn members<'a>(group: &'a str, version: &'a str) -> impl Iterator<Item = &'static Kind> + 'a {
-    KINDS
-        .iter()
-        .filter(move |kind| kind.group == group && kind.version == version)
+    served().filter(move |kind| kind.group == group && kind.version == version)
 }
 
 /// What a sub-resource is read and written as: group, version, kind.
@@ -157,7 +140,7 @@ fn aggregated_resource(kind: &'static Kind) -> Value {
     json!({
         "resource": kind.plural, "responseKind": named(type_of(kind, "")),
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
-        "singularResource": kind.kind.to_lowercase(), "verbs": verbs(kind), "shortNames": kind.short,
+        "singularResource": kind.kind.to_lowercase(), "verbs": kind.verbs, "shortNames": kind.short,
         "categories": categories(kind), "subresources": subresources,
     })
 }
@@ -187,7 +170,7 @@ fn resource_list(group: &str, version: &str) -> Option<Value> {
 fn plain_resources(kind: &'static Kind) -> impl Iterator<Item = Value> {
     let whole = json!({
         "name": kind.plural, "singularName": kind.kind.to_lowercase(), "namespaced": kind.namespaced, "kind": kind.kind,
-        "verbs": verbs(kind), "shortNames": kind.short, "categories": categories(kind),
+        "verbs": kind.verbs, "shortNames": kind.short, "categories": categories(kind),
     });
     let parts = kind.subresources.iter().map(|sub| {
         let (group, version, name) = type_of(kind, sub);
@@ -258,7 +241,7 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert_eq!(count, 11);
+        assert_eq!(count, 12);
     }
 
     #[test]

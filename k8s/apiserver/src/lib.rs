@@ -1,7 +1,7 @@
 //! apiserver — a Kubernetes API over a versioned store in memory, for clients in the same process and for kubectl on loopback.
 //!
-//! Codes, texts and defaults are those of Kubernetes 1.33. Only callers from inside a pod have to say who they are; there is one API version of each kind; kinds that
-//! nothing acts on answer writes with a `Warning` header.
+//! Codes, texts and defaults are those of Kubernetes 1.33. Only callers from inside a pod have to say who they are; there is one API
+//! version of each kind, but two of HorizontalPodAutoscaler; kinds that nothing acts on answer writes with a `Warning` header.
 //!
 //! | module | |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `kinds` | what each kind is called, contains, means and must not be |
 //! | `selector`, `patch` | which objects, and what is to become of them |
 //! | `api` | paths and verbs over the store |
-//! | `streams` | logs and exec, answered by the node |
+//! | `streams`, [`Metrics`] | logs, exec and what pods use, answered by the node |
 //! | `discovery`, `print`, `wire` | what kubectl wants besides: what there is, tables, protobuf |
 //! | `door` | the ways in: a client in this process, a listener on loopback |
 //! | `inside`, `access` | the way in from a pod, with TLS and a token, and what it may do there |
@@ -37,6 +37,7 @@ pub mod quantity {
     pub use crate::kinds::{canonical, thousandths};
 }
 
+pub use api::{Amounts, Measured, Metrics, PodUsage};
 pub use clock::Clock;
 pub use door::Door;
 pub use inside::Inside;
@@ -107,6 +108,11 @@ impl ApiServer {
     /// When no port of 127.0.0.1 is free.
     pub async fn open_to_pods(&self) -> io::Result<Inside> {
         Inside::open(&self.api, api::guarded_router(self.api.clone())).await
+    }
+
+    /// From now on `metrics.k8s.io` shows what `metrics` measures; before, it is unavailable.
+    pub fn set_metrics(&self, metrics: Arc<dyn Metrics>) {
+        self.api.set_metrics(metrics);
     }
 
     /// Opens the API on a free port of 127.0.0.1, behind a path nobody can guess, until the door is dropped.

@@ -141,6 +141,19 @@ impl Refusal {
         Refusal::about(kind, name, 404, "NotFound", message)
     }
 
+    /// Something that has no row in the table of kinds is not there.
+    pub fn missing(plural: &str, group: &str, name: &str) -> Refusal {
+        let message = format!("{} \"{name}\" not found", qualified(plural, group));
+        let details = json!({"name": name, "group": group, "kind": plural});
+        Refusal::new(404, "NotFound", message, details)
+    }
+
+    /// Whoever answers for this is not there.
+    pub fn unavailable() -> Refusal {
+        let message = "the server is currently unable to handle the request";
+        Refusal::new(503, "ServiceUnavailable", message, json!({}))
+    }
+
     pub fn no_such_path() -> Refusal {
         let message = "the server could not find the requested resource";
         Refusal::new(404, "NotFound", message, json!({}))

@@ -2,7 +2,7 @@
 
 use apiserver::Clock;
 use k8s_openapi::{
-    api::core::v1::{Event, EventSource, ObjectReference},
+    api::core::v1::{Event, EventSource},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
 };
 use kube::{Api, Client, Resource, api::PostParams};
@@ -22,8 +22,7 @@ impl Events {
         reason: &str,
         message: String,
     ) {
-        self.write(about.object_ref(&()), "Normal", reason, message)
-            .await;
+        self.written(about, "Normal", reason, message).await;
     }
 
     pub async fn warning<K: Resource<DynamicType = ()>>(
@@ -32,12 +31,18 @@ impl Events {
         reason: &str,
         message: String,
     ) {
-        self.write(about.object_ref(&()), "Warning", reason, message)
-            .await;
+        self.written(about, "Warning", reason, message).await;
     }
 
-    // An event is a courtesy: a lost one must not hold up the work it tells of.
-    async fn write(&self, about: ObjectReference, kind: &str, reason: &str, message: String) {
+    /// The name of the event, if it was written. An event is a courtesy: a lost one must not hold up the work it tells of.
+    pub async fn written<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        kind: &str,
+        reason: &str,
+        message: String,
+    ) -> Option<String> {
+        let about = about.object_ref(&());
         let namespace = about.namespace.clone().unwrap_or_else(|| "default".into());
         let now = Time(self.clock.now());
         let event = Event {
@@ -61,8 +66,12 @@ impl Events {
             ..Event::default()
         };
         let events: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
-        if let Err(error) = events.create(&PostParams::default(), &event).await {
-            tracing::debug!(reason, %error, "an event was not written");
+        match events.create(&PostParams::default(), &event).await {
+            Ok(written) => written.metadata.name,
+            Err(error) => {
+                tracing::debug!(reason, %error, "an event was not written");
+                None
+            }
         }
     }
 }

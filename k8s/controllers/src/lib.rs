@@ -9,6 +9,7 @@ use kube::Client;
 use tokio::task::JoinSet;
 
 pub mod accounts;
+pub mod autoscaler;
 pub mod cronjob;
 pub mod deployment;
 pub mod disruption;
@@ -36,6 +37,7 @@ pub fn start(client: Client, clock: Clock) -> JoinSet<()> {
     set.spawn(replicaset::run(client.clone(), clock));
     set.spawn(job::run(client.clone(), clock));
     set.spawn(cronjob::run(client.clone(), clock));
+    set.spawn(autoscaler::run(client.clone(), clock));
     set.spawn(endpoints::run(client.clone()));
     set.spawn(garbage::run(client.clone()));
     set.spawn(accounts::run(client.clone()));

@@ -4,8 +4,10 @@
 //! [`Embedded::client`], or with `kubectl` and the kubeconfig it writes. When the process ends, in whatever way, every pod
 //! ends with it.
 use apiserver::{ApiServer, Clock, Config, Door, Inside};
+pub use node::METRIC_RESOLUTION;
 use node::{
     AddressBlock, Images, Node, NodeConfig, ShimCommand,
+    limits::{Level, Limits},
     net::ProxyTiming,
     runtime::{self, Plain, Runtime, Sandboxed, Simulated, Tier},
 };
@@ -13,6 +15,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tokio::task::JoinSet;
 
@@ -27,6 +30,10 @@ pub struct Options {
     pub images: Images,
     /// The isolation of pods; the best this machine allows if absent.
     pub tier: Option<Tier>,
+    /// How limits on CPU and memory are kept; the best this machine allows if absent.
+    pub level: Option<Level>,
+    /// Time between two measurements of what pods use: metrics-server's `--metric-resolution`.
+    pub metric_resolution: Duration,
 }
 
 /// What keeps a cluster from starting.
@@ -44,6 +51,15 @@ pub enum Error {
     /// No addresses are free, or none can be bound.
     #[error("no block of loopback addresses is free for pods and services: {0}")]
     Addresses(#[source] io::Error),
+    /// The machine does not allow the level of limits that was asked for.
+    #[error("limits cannot be kept by {level} here: {source}")]
+    Limits {
+        /// Which level.
+        level: Level,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The API cannot be listened on for kubectl or for pods.
     #[error("the API cannot listen on loopback: {0}")]
     Listen(#[source] io::Error),
@@ -83,9 +99,13 @@ pub async fn start(options: Options) -> Result<Embedded, Error> {
     let tier = options
         .tier
         .unwrap_or_else(|| runtime::detect(&options.shim));
+    let limits = || match options.level {
+        None => Ok(Limits::detect()),
+        Some(level) => Limits::at(level).map_err(|source| Error::Limits { level, source }),
+    };
     let runtime: Arc<dyn Runtime> = match tier {
-        Tier::Sandboxed => Arc::new(Sandboxed::new(options.shim)),
-        Tier::Plain => Arc::new(Plain::new(options.shim)),
+        Tier::Sandboxed => Arc::new(Sandboxed::new(options.shim, limits()?)),
+        Tier::Plain => Arc::new(Plain::new(options.shim, limits()?)),
         Tier::Simulated => Arc::new(Simulated::default()),
     };
     let config = NodeConfig {
@@ -95,10 +115,12 @@ pub async fn start(options: Options) -> Result<Embedded, Error> {
         runtime,
         clock,
         proxy: ProxyTiming::default(),
+        metric_resolution: options.metric_resolution,
     };
     let controllers = controllers::start(api.client("default"), clock);
     let node = node::start(api.client("default"), config).map_err(folder)?;
     api.set_streams(Arc::new(node.clone()));
+    api.set_metrics(Arc::new(node.clone()));
     Ok(Embedded {
         api,
         node,
@@ -124,6 +146,11 @@ impl Embedded {
     /// How pods are kept apart.
     pub fn tier(&self) -> Tier {
         self.tier
+    }
+
+    /// How limits on CPU and memory are kept.
+    pub fn level(&self) -> Level {
+        self.node.level()
     }
 
     /// Ends every pod and the cluster.

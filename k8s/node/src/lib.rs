@@ -7,10 +7,12 @@
 //! | [`start`], [`Node`] | the node as a whole |
 //! | [`runtime`] | how a container is run, in three tiers |
 //! | [`shim`] | the process between the node and a container |
+//! | [`limits`] | what a container may use |
 //! | [`net`] | addresses, names, Services, and the side-cars of a mesh |
 //! | [`probes`] | startup, liveness and readiness |
 //! | `pods` | a pod's life from its first sight to its deletion |
 //! | `status` | what the API is told about it |
+//! | `metrics` | what `kubectl top` and autoscalers are told |
 //! | `env`, `links`, `volumes`, [`images`](Images) | what a container is given |
 //! | `provisioner` | folders of this node for claims that ask for one |
 //! | `backoff`, `events` | when it is started again, and what is told about it |
@@ -19,7 +21,9 @@ mod backoff;
 mod env;
 mod events;
 mod images;
+pub mod limits;
 mod links;
+mod metrics;
 pub mod net;
 mod node;
 mod pods;
@@ -34,6 +38,7 @@ mod watch;
 use std::net::{IpAddr, Ipv4Addr};
 
 pub use images::{ImageEntry, Images};
+pub use metrics::METRIC_RESOLUTION;
 pub use net::AddressBlock;
 pub use node::{Node, NodeConfig, start};
 pub use runtime::ShimCommand;

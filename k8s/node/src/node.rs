@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use apiserver::{Clock, ExecError, ExecIo, LogFile, Streams};
+use apiserver::{Amounts, Clock, ExecError, ExecIo, LogFile, Measured, Metrics, PodUsage, Streams};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{ConfigMap, Node as NodeObject, Secret};
@@ -18,6 +18,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
+use crate::limits::Level;
+use crate::metrics::{self, Samples};
 use crate::net::{AddressBlock, Hosts, Mesh, Proxy, ProxyTiming};
 use crate::pods::{self, Context, Registry};
 use crate::provisioner::Provisioner;
@@ -29,6 +31,9 @@ use crate::{HOST_ADDRESS, Images, NODE_NAME};
 const END_MAX: Duration = Duration::from_secs(5);
 /// The API refused the Node object: it is offered again so much later.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// As many as a kubelet runs by default.
+const PODS_MAX: u32 = 110;
 
 /// What a node is made with.
 pub struct NodeConfig {
@@ -44,13 +49,17 @@ pub struct NodeConfig {
     pub clock: Clock,
     /// How late Services follow their pods.
     pub proxy: ProxyTiming,
+    /// Time between two looks at what containers use; [`METRIC_RESOLUTION`](crate::METRIC_RESOLUTION) unless there is a reason.
+    pub metric_resolution: Duration,
 }
 
 /// A running node. Copies share it; it goes on until [`shutdown`](Node::shutdown), or until the runtime it was started in ends.
 #[derive(Clone)]
 pub struct Node {
     registry: Registry,
+    samples: Samples,
     tier: Tier,
+    level: Level,
     connections: CancellationToken,
     tasks: Arc<Mutex<JoinSet<()>>>,
 }
@@ -67,7 +76,7 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
     let (events, write_events) = Events::start(client.clone(), config.clock, NODE_NAME);
     let (maps_changed, maps) = watch::channel(0);
     let registry = Registry::default();
-    let tier = config.runtime.tier();
+    let (tier, level) = (config.runtime.tier(), config.runtime.level());
     if tier != Tier::Simulated {
         raise_file_limit();
     }
@@ -93,6 +102,13 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
         events: events.clone(),
         folder: dir.join("volumes"),
     };
+    let samples = Samples::default();
+    let sampling = metrics::sample(
+        registry.clone(),
+        samples.clone(),
+        config.metric_resolution,
+        config.clock,
+    );
     let context = Context {
         client: client.clone(),
         clock: config.clock,
@@ -106,14 +122,17 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
         maps,
     };
     tasks.spawn(write_events);
-    tasks.spawn(announce(client.clone(), tier, config.clock));
+    tasks.spawn(sampling);
+    tasks.spawn(announce(client.clone(), tier, level, config.clock));
     tasks.spawn(watch_maps(client.clone(), maps_changed));
     tasks.spawn(proxy.run(client));
     tasks.spawn(provisioner.run());
     tasks.spawn(pods::run(Arc::new(context)));
     Ok(Node {
         registry,
+        samples,
         tier,
+        level,
         connections,
         tasks: Arc::new(Mutex::new(tasks)),
     })
@@ -133,9 +152,15 @@ impl Node {
         self.tier
     }
 
+    /// How limits on CPU and memory are kept.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// What every running container has used since its start: namespace, pod and container name, and how much.
     pub fn usage(&self) -> Vec<((String, String, String), Usage)> {
-        self.registry.usage()
+        let looks = self.registry.looks().into_iter();
+        looks.map(|(name, _, used)| (name, used)).collect()
     }
 
     /// Ends every container at once, without a word to the API, and returns when they are gone.
@@ -180,6 +205,16 @@ impl Streams for Node {
     }
 }
 
+impl Metrics for Node {
+    fn pods(&self) -> Vec<PodUsage> {
+        self.samples.pods()
+    }
+
+    fn node(&self) -> Option<Measured<Amounts>> {
+        self.samples.node()
+    }
+}
+
 /// Tells whenever a ConfigMap or a Secret changes: containers may wait for one, volumes show them.
 async fn watch_maps(client: Client, changed: watch::Sender<u64>) {
     let mut maps = watch_all::<ConfigMap>(&client);
@@ -194,11 +229,11 @@ async fn watch_maps(client: Client, changed: watch::Sender<u64>) {
     }
 }
 
-async fn announce(client: Client, tier: Tier, clock: Clock) {
+async fn announce(client: Client, tier: Tier, level: Level, clock: Clock) {
     let api: Api<NodeObject> = Api::all(client);
     loop {
         match api
-            .create(&PostParams::default(), &object(tier, &clock))
+            .create(&PostParams::default(), &object(tier, level, &clock))
             .await
         {
             Err(kube::Error::Api(refusal)) if refusal.code == 409 => return,
@@ -209,7 +244,17 @@ async fn announce(client: Client, tier: Tier, clock: Clock) {
     }
 }
 
-fn object(tier: Tier, clock: &Clock) -> NodeObject {
+/// What this machine has. Nothing is set aside for the machine itself.
+fn capacity() -> serde_json::Value {
+    let cpus = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = told.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let memory = memory.and_then(|amount| amount.trim().strip_suffix(" kB"));
+    let memory = format!("{}Ki", memory.unwrap_or("0"));
+    json!({"cpu": cpus.to_string(), "memory": memory, "pods": PODS_MAX.to_string()})
+}
+
+fn object(tier: Tier, level: Level, clock: &Clock) -> NodeObject {
     let now = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let condition = |kind: &str, status: &str, reason: &str, message: String| {
         json!({"type": kind, "status": status, "reason": reason, "message": message,
@@ -220,6 +265,11 @@ fn object(tier: Tier, clock: &Clock) -> NodeObject {
     } else {
         "False"
     };
+    let exact = match level {
+        Level::StopAndGo => "False",
+        Level::CgroupV2 | Level::CgroupV1 | Level::Simulated => "True",
+    };
+    let capacity = capacity();
     serde_json::from_value(json!({
         "metadata": {
             "name": NODE_NAME,
@@ -228,10 +278,13 @@ fn object(tier: Tier, clock: &Clock) -> NodeObject {
                 "kubernetes.io/os": "linux",
                 "kubernetes.io/arch": std::env::consts::ARCH,
                 "brownout.dev/tier": tier.to_string(),
+                "brownout.dev/limits": level.to_string(),
             },
         },
         "spec": {},
         "status": {
+            "capacity": capacity,
+            "allocatable": capacity,
             "addresses": [
                 {"type": "InternalIP", "address": HOST_ADDRESS.to_string()},
                 {"type": "Hostname", "address": NODE_NAME},
@@ -239,6 +292,7 @@ fn object(tier: Tier, clock: &Clock) -> NodeObject {
             "conditions": [
                 condition("Ready", "True", "KubeletReady", "the node runs pods".into()),
                 condition("Sandboxed", isolated, "Tier", format!("containers of this node are {tier}")),
+                condition("LimitsExact", exact, "Level", format!("limits on CPU and memory are kept by {level}")),
             ],
             "nodeInfo": {
                 "architecture": std::env::consts::ARCH, "operatingSystem": "linux", "osImage": "embedded",

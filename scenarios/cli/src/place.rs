@@ -90,6 +90,8 @@ async fn start_embedded(dir: &Path, tier: Option<Tier>) -> anyhow::Result<Embedd
         },
         images: Images::new().with(IMAGE, image),
         tier,
+        level: None,
+        metric_resolution: embedded::METRIC_RESOLUTION,
     };
     embedded::start(options)
         .await

@@ -8,12 +8,14 @@ mod delete;
 mod events;
 mod eviction;
 mod inject;
+mod metrics;
 mod read;
 mod scale;
 mod watch;
 mod write;
 
 pub use call::{Call, Shape};
+pub use metrics::{Amounts, GROUP as METRICS_GROUP, Measured, Metrics, PodUsage};
 pub use read::metadata_of;
 
 use crate::{
@@ -50,6 +52,7 @@ pub struct Api {
     /// What programs in pods identify themselves by.
     pub tokens: Arc<Tokens>,
     streams: Arc<OnceLock<Arc<dyn Streams>>>,
+    metrics: Arc<OnceLock<Arc<dyn Metrics>>>,
 }
 
 impl Api {
@@ -61,6 +64,7 @@ impl Api {
             service_prefix: config.service_prefix,
             tokens: Arc::default(),
             streams: Arc::default(),
+            metrics: Arc::default(),
         };
         for name in ["default", "kube-system"] {
             api.found("namespaces", json!({"metadata": {"name": name}}));
@@ -76,6 +80,10 @@ impl Api {
         let _ = self.streams.set(streams);
     }
 
+    pub fn set_metrics(&self, metrics: Arc<dyn Metrics>) {
+        let _ = self.metrics.set(metrics);
+    }
+
     /// Who answers for containers.
     pub fn streams(&self) -> Result<&Arc<dyn Streams>, Refusal> {
         let none = || Refusal::internal("no node has joined the cluster");
@@ -89,6 +97,9 @@ impl Api {
 
     /// Answers everything that is one synchronous step.
     fn perform(&self, method: &Method, call: &Call, body: &Bytes) -> Result<Response, Refusal> {
+        if call.kind.group == METRICS_GROUP {
+            return self.measured(method, call);
+        }
         match (
             method.as_str(),
             call.name.is_empty(),

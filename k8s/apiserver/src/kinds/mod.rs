@@ -1,5 +1,6 @@
 //! kinds — the table of what the cluster knows: names, how each kind is decoded, completed and checked.
 
+mod autoscaler_v1;
 mod checks;
 mod decode;
 mod defaults;
@@ -16,9 +17,10 @@ use crate::refusal::{Problem, Refusal};
 use ::mesh::rules::{DestinationRule, GROUP as MESH, VirtualService};
 use decode::strict;
 use k8s_openapi::api::{
-    apps::v1 as apps, authorization::v1 as authorization, autoscaling::v2 as autoscaling,
-    batch::v1 as batch, coordination::v1 as coordination, core::v1 as core,
-    discovery::v1 as discovery, policy::v1 as policy, rbac::v1 as rbac, storage::v1 as storage,
+    apps::v1 as apps, authorization::v1 as authorization, autoscaling::v1 as autoscaling_v1,
+    autoscaling::v2 as autoscaling, batch::v1 as batch, coordination::v1 as coordination,
+    core::v1 as core, discovery::v1 as discovery, policy::v1 as policy, rbac::v1 as rbac,
+    storage::v1 as storage,
 };
 use serde_json::{Value, json};
 
@@ -31,6 +33,25 @@ pub enum Use {
     StoredOnly,
     /// They are questions: an answer comes back, and nothing is kept.
     AnsweredOnly,
+}
+
+/// What can be done with objects that are stored.
+const VERBS: [&str; 8] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
+
+/// The way from the version that is stored to another one, and back.
+#[derive(Clone, Copy)]
+struct Conversion {
+    from_stored: fn(&Value) -> Value,
+    to_stored: fn(&Value) -> Value,
 }
 
 /// One row of the table.
@@ -48,6 +69,9 @@ pub struct Kind {
     /// Whether `metadata.generation` counts changes of the specification.
     pub generation: bool,
     pub usage: Use,
+    pub verbs: &'static [&'static str],
+    /// How objects of this version are read and shown, where they are stored in another one.
+    conversion: Option<Conversion>,
     decode: fn(&Value) -> Result<Decoded, String>,
     defaults: fn(&mut Value),
     check: fn(&Value, &mut Vec<Problem>),
@@ -70,12 +94,40 @@ const fn kind(
         subresources: &[],
         generation: false,
         usage: Use::ActedOn,
+        verbs: &VERBS,
+        conversion: None,
         decode,
         defaults: |_| {},
         check: |_, _| {},
         check_change: |_, _, _| {},
     }
 }
+
+const AUTOSCALER: Kind = Kind {
+    group: "autoscaling",
+    version: "v2",
+    short: &["hpa"],
+    in_all: true,
+    subresources: &["status"],
+    defaults: defaults::horizontal_pod_autoscaler,
+    check: checks::horizontal_pod_autoscaler,
+    ..kind(
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+        strict::<autoscaling::HorizontalPodAutoscaler>,
+    )
+};
+
+/// Kinds that are served in an older version, too.
+static OLDER: &[Kind] = &[Kind {
+    version: "v1",
+    conversion: Some(Conversion {
+        from_stored: autoscaler_v1::from_stored,
+        to_stored: autoscaler_v1::to_stored,
+    }),
+    decode: strict::<autoscaling_v1::HorizontalPodAutoscaler>,
+    ..AUTOSCALER
+}];
 
 /// A DestinationRule of one of its versions, which have the same fields.
 const fn destination_rule(version: &'static str) -> Kind {
@@ -247,21 +299,7 @@ pub static KINDS: &[Kind] = &[
         check: checks::cron_job,
         ..kind("CronJob", "cronjobs", strict::<batch::CronJob>)
     },
-    Kind {
-        group: "autoscaling",
-        version: "v2",
-        short: &["hpa"],
-        in_all: true,
-        subresources: &["status"],
-        usage: Use::StoredOnly,
-        defaults: defaults::horizontal_pod_autoscaler,
-        check: checks::horizontal_pod_autoscaler,
-        ..kind(
-            "HorizontalPodAutoscaler",
-            "horizontalpodautoscalers",
-            strict::<autoscaling::HorizontalPodAutoscaler>,
-        )
-    },
+    AUTOSCALER,
     Kind {
         group: "discovery.k8s.io",
         generation: true,
@@ -319,6 +357,7 @@ pub static KINDS: &[Kind] = &[
         group: "authorization.k8s.io",
         namespaced: false,
         usage: Use::AnsweredOnly,
+        verbs: &["create"],
         ..kind(
             "SelfSubjectAccessReview",
             "selfsubjectaccessreviews",
@@ -350,11 +389,32 @@ pub static KINDS: &[Kind] = &[
     virtual_service("v1alpha3"),
 ];
 
+/// Kinds that are measured, not stored.
+static MEASURED: &[Kind] = &[
+    Kind {
+        namespaced: false,
+        ..measured("NodeMetrics", "nodes")
+    },
+    measured("PodMetrics", "pods"),
+];
+
+const fn measured(name: &'static str, plural: &'static str) -> Kind {
+    Kind {
+        group: "metrics.k8s.io",
+        version: "v1beta1",
+        verbs: &["get", "list"],
+        ..kind(name, plural, |_| Err("it is measured, not written".into()))
+    }
+}
+
+/// Everything that is served, older versions and what is only measured included.
+pub fn served() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().chain(OLDER).chain(MEASURED)
+}
+
 /// The kind served under this group, version and plural.
 pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
-    KINDS
-        .iter()
-        .find(|k| k.plural == plural && k.group == group && k.version == version)
+    served().find(|k| k.plural == plural && k.group == group && k.version == version)
 }
 
 /// The kind with this plural, where the server itself needs it.
@@ -376,6 +436,9 @@ impl Kind {
 
     /// `object`, of whichever version it was written in, as one of this version.
     pub fn shown(&self, object: &Value) -> Value {
+        if let Some(conversion) = self.conversion {
+            return (conversion.from_stored)(object);
+        }
         let mut shown = object.clone();
         shown["apiVersion"] = json!(self.api_version());
         shown
@@ -410,6 +473,9 @@ impl Kind {
         tree::drop_empty(&mut decoded.object);
         quantity::canonicalise(self.kind, &mut decoded.object)
             .map_err(|why| self.cannot_handle(&why))?;
+        if let Some(conversion) = self.conversion {
+            decoded.object = (conversion.to_stored)(&decoded.object);
+        }
         Ok(decoded)
     }
 

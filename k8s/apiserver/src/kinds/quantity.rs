@@ -95,7 +95,7 @@ pub fn canonical(text: &str) -> Option<String> {
     }
 }
 
-/// Thousandths, to compare quantities with; none if it is malformed. Fractions of a thousandth are dropped.
+/// Thousandths, to compare and to reckon with; none if it is malformed. A part of a thousandth counts as a whole one.
 pub fn thousandths(text: &str) -> Option<i128> {
     match parse(text)? {
         Quantity::Binary(number, unit) => (number * 1000).checked_shl(10 * (unit as u32 + 1)),
@@ -103,7 +103,8 @@ pub fn thousandths(text: &str) -> Option<i128> {
             number.checked_mul(10_i128.checked_pow((exponent + 3) as u32)?)
         }
         Quantity::Decimal(number, exponent) => {
-            Some(number / 10_i128.checked_pow((-3 - exponent) as u32)?)
+            let part = 10_i128.checked_pow((-3 - exponent) as u32)?;
+            Some(number.div_euclid(part) + i128::from(number.rem_euclid(part) != 0))
         }
     }
 }
@@ -212,6 +213,7 @@ mod tests {
         assert_eq!(thousandths("1"), Some(1000));
         assert_eq!(thousandths("1Ki"), Some(1_024_000));
         assert_eq!(thousandths("1M"), Some(1_000_000_000));
+        assert_eq!(thousandths("1122778n"), Some(2));
     }
 
     #[test]

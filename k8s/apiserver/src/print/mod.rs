@@ -1,6 +1,8 @@
 //! print — objects as rows of a table, the way kubectl shows them.
 
 mod age;
+mod autoscalers;
+mod measured;
 mod pods;
 mod rows;
 mod workloads;
@@ -45,7 +47,9 @@ fn columns_of(kind: &Kind) -> &'static [Column] {
         "ReplicaSet" => workloads::REPLICA_SET,
         "Job" => workloads::JOB,
         "CronJob" => workloads::CRON_JOB,
-        "HorizontalPodAutoscaler" => workloads::HORIZONTAL_POD_AUTOSCALER,
+        "HorizontalPodAutoscaler" => autoscalers::HORIZONTAL_POD_AUTOSCALER,
+        "PodMetrics" => measured::POD_METRICS,
+        "NodeMetrics" => measured::NODE_METRICS,
         "PodDisruptionBudget" => workloads::POD_DISRUPTION_BUDGET,
         "Namespace" => rows::NAMESPACE,
         "Node" => rows::NODE,

@@ -1,4 +1,4 @@
-//! workloads — Deployments, ReplicaSets, Jobs and what scales or guards them, one line each.
+//! workloads — Deployments, ReplicaSets, Jobs and what guards them, one line each.
 
 use super::{AGE, Column, NAME, NONE, age, column, items, joined, labels, number, text, wide};
 use crate::selector::Selector;
@@ -124,48 +124,6 @@ fn completions(job: &Value) -> String {
     }
 }
 
-pub const HORIZONTAL_POD_AUTOSCALER: &[Column] = &[
-    NAME,
-    column("Reference", |h, _| {
-        let target = &h["spec"]["scaleTargetRef"];
-        json!(format!(
-            "{}/{}",
-            target["kind"].as_str().unwrap_or(""),
-            target["name"].as_str().unwrap_or("")
-        ))
-    }),
-    column("Targets", |h, _| {
-        let metrics = items(&h["spec"], "metrics").enumerate();
-        let all: Vec<String> = metrics
-            .map(|(i, metric)| target(metric, &h["status"]["currentMetrics"][i]))
-            .collect();
-        joined(all.iter().map(String::as_str))
-    }),
-    column("MinPods", |h, _| {
-        json!(number(&h["spec"]["minReplicas"]).to_string())
-    }),
-    column("MaxPods", |h, _| json!(number(&h["spec"]["maxReplicas"]))),
-    column("Replicas", |h, _| {
-        json!(number(&h["status"]["currentReplicas"]))
-    }),
-    AGE,
-];
-
-/// `cpu: 12%/80%`, with `<unknown>` where nothing was measured.
-fn target(metric: &Value, current: &Value) -> String {
-    let (wanted, measured) = (
-        &metric["resource"]["target"],
-        &current["resource"]["current"],
-    );
-    let name = metric["resource"]["name"].as_str().unwrap_or("metric");
-    let shown = |amount: &Value| match (&amount["averageUtilization"], &amount["averageValue"]) {
-        (Value::Number(percent), _) => format!("{percent}%"),
-        (_, Value::String(value)) => value.clone(),
-        _ => "<unknown>".into(),
-    };
-    format!("{name}: {}/{}", shown(measured), shown(wanted))
-}
-
 pub const POD_DISRUPTION_BUDGET: &[Column] = &[
     NAME,
     column("Min Available", |b, _| {
@@ -202,13 +160,5 @@ mod tests {
         );
         job["status"]["conditions"] = json!([{"type": "Failed", "status": "True"}]);
         assert_eq!(job_status(&job), "Failed");
-    }
-
-    #[test]
-    fn an_autoscaler_without_measurements_says_so() {
-        let metric = json!({"resource": {"name": "cpu", "target": {"averageUtilization": 80}}});
-        assert_eq!(target(&metric, &Value::Null), "cpu: <unknown>/80%");
-        let current = json!({"resource": {"current": {"averageUtilization": 12}}});
-        assert_eq!(target(&metric, &current), "cpu: 12%/80%");
     }
 }

@@ -1,5 +1,6 @@
 //! The API as its clients see it. Statement ids (`api_4_…`) are those of the conformance list.
 
+mod autoscaling;
 mod deletes;
 mod door;
 mod mesh;

@@ -98,6 +98,7 @@ impl Target {
             ("apps", "v1"),
             ("batch", "v1"),
             ("autoscaling", "v2"),
+            ("metrics.k8s.io", "v1beta1"),
             ("policy", "v1"),
             ("discovery.k8s.io", "v1"),
         ] {

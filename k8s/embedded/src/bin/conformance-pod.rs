@@ -22,6 +22,10 @@ const PACE: Duration = Duration::from_millis(50);
 const DOWN: &str = "/state/down";
 /// Failures that `/fail/N` has answered so far, a byte for each; there they outlive a restart.
 const FAILED: &str = "/state/failed";
+/// While this file exists, `burn on-demand` uses all the CPU it gets.
+const LOAD: &str = "/state/load";
+/// How soon it notices.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How the server ends after SIGTERM: a number nothing else ends with.
 const ENDED: u8 = 7;
 
@@ -45,6 +49,26 @@ fn main() -> ExitCode {
             println!("{}", request(address));
             std::thread::sleep(PACE);
         },
+        ["burn", "on-demand"] => loop {
+            match Path::new(LOAD).exists() {
+                true => drop(burn(Duration::from_millis(10))),
+                false => std::thread::sleep(LOOK_EVERY),
+            }
+        },
+        ["burn", millis] => {
+            let millis = millis.parse().expect("a number");
+            let took = burn(Duration::from_millis(millis));
+            println!("{millis} ms of CPU took {} ms", took.as_millis());
+        }
+        ["hold", mib] => {
+            let mib: usize = mib.parse().expect("a number");
+            // Not zeros: those would take no memory.
+            let held = std::hint::black_box(vec![1_u8; mib << 20]);
+            println!("holding {}", held.len());
+            loop {
+                std::thread::sleep(PATIENCE);
+            }
+        }
         _ => panic!("unknown arguments {args:?}"),
     }
     ExitCode::SUCCESS
@@ -194,6 +218,23 @@ fn failing(times: usize) -> u16 {
         .expect("a volume at /state");
     file.write_all(b"x").expect("room for a byte");
     500
+}
+
+/// Uses so much CPU time and answers how long that took.
+fn burn(wanted: Duration) -> Duration {
+    let began = Instant::now();
+    let before = ran();
+    while ran() - before < wanted {
+        std::hint::black_box((0..10_000_u64).sum::<u64>());
+    }
+    began.elapsed()
+}
+
+/// CPU time of this thread.
+fn ran() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel counts");
+    let nanos = told.split(' ').next().and_then(|nanos| nanos.parse().ok());
+    Duration::from_nanos(nanos.expect("a number comes first"))
 }
 
 /// What a new connection to `name:port` met, and how many milliseconds that took.

@@ -7,12 +7,14 @@
 //! Each test has threads of its own besides the one it runs on, as the product has: Services are proxied in this process.
 
 mod access;
+mod autoscaling;
 mod configuration;
 mod cronjobs;
 mod disruption;
 mod endings;
 mod jobs;
 mod kinds;
+mod limits;
 mod mesh;
 mod network;
 mod probes;

@@ -106,6 +106,8 @@ async fn embedded(dir: &std::path::Path, shim: ShimCommand) -> Embedded {
         shim,
         images: Images::new().with("conformance-pod", entry),
         tier: Some(Tier::Sandboxed),
+        level: None,
+        metric_resolution: embedded::METRIC_RESOLUTION,
     };
     embedded::start(options).await.expect("a cluster")
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use node::ShimCommand;
+use node::limits::{Limits, Resources};
 use node::runtime::{ContainerSpec, Log, Plain, Runtime, Sandboxed};
 
 fn main() {
@@ -84,10 +85,11 @@ async fn hold(tier: &str, folder: PathBuf, command: &[&str]) {
         mounts: vec![],
         folder,
         log: Arc::new(log),
+        resources: Resources::default(),
     };
     let container = match tier {
-        "plain" => Plain::new(shim).start(spec).await,
-        _ => Sandboxed::new(shim).start(spec).await,
+        "plain" => Plain::new(shim, Limits::detect()).start(spec).await,
+        _ => Sandboxed::new(shim, Limits::detect()).start(spec).await,
     };
     let container = container.expect("a container");
     println!("started");

@@ -64,8 +64,18 @@ impl ContainerLife {
         };
         self.live.send_replace(None);
         self.register(None);
-        let Exit { code } = exit.unwrap_or(Exit { code: 137 });
-        let reason = if code == 0 { "Completed" } else { "Error" };
+        let Exit {
+            code,
+            is_out_of_memory,
+        } = exit.unwrap_or(Exit {
+            code: 137,
+            is_out_of_memory: false,
+        });
+        let reason = match code {
+            _ if is_out_of_memory => "OOMKilled",
+            0 => "Completed",
+            _ => "Error",
+        };
         End {
             code,
             reason,
@@ -99,7 +109,7 @@ impl ContainerLife {
             (record.id, record.restarts) = (id, number);
             (record.started, record.ready) = (started, ready);
         });
-        self.register(Some(container.clone()));
+        self.register(Some((since, container.clone())));
         self.live.send_replace(Some(Live {
             number,
             began: Instant::now(),

@@ -272,7 +272,7 @@ impl ContainerLife {
         format!("embedded://{uid}/{}/{}", self.manifest.name, self.number)
     }
 
-    pub fn register(&self, container: Option<Arc<dyn Container>>) {
+    pub fn register(&self, container: Option<(Timestamp, Arc<dyn Container>)>) {
         let [namespace, pod, uid] = self.pod.id();
         self.pod
             .context

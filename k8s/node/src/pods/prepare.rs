@@ -14,6 +14,7 @@ use super::{Context, plain};
 use crate::env::{self, Sources};
 use crate::events::PodEvents;
 use crate::images::{ImageEntry, command_line};
+use crate::limits::Resources;
 use crate::links;
 use crate::runtime::{ContainerSpec, Log, Tier};
 use crate::shim::Mount;
@@ -85,6 +86,7 @@ impl Start<'_> {
             mounts,
             folder: folder.to_path_buf(),
             log,
+            resources: Resources::of(self.manifest),
         };
         match self.context.runtime.tier() {
             Tier::Plain => self.without_mounts(spec).map_err(|error| NotYet {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apiserver::LogFile;
+use k8s_openapi::jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::runtime::{Container, Usage};
@@ -24,7 +25,8 @@ struct Entry {
 
 struct Slot {
     name: String,
-    live: Option<Arc<dyn Container>>,
+    /// Since when, and what.
+    live: Option<(Timestamp, Arc<dyn Container>)>,
     logs: Vec<(PathBuf, watch::Receiver<bool>)>,
 }
 
@@ -74,7 +76,12 @@ impl Registry {
     }
 
     /// A container runs, or no longer does.
-    pub fn live(&self, pod: (&str, &str, &str), container: &str, live: Option<Arc<dyn Container>>) {
+    pub fn live(
+        &self,
+        pod: (&str, &str, &str),
+        container: &str,
+        live: Option<(Timestamp, Arc<dyn Container>)>,
+    ) {
         self.change(pod, container, |slot| slot.live = live);
     }
 
@@ -133,14 +140,14 @@ impl Registry {
         container: Option<&str>,
     ) -> Result<Arc<dyn Container>, String> {
         self.with_slot(namespace, pod, container, |slot| {
-            slot.live
-                .clone()
+            let live = slot.live.as_ref();
+            live.map(|(_, container)| container.clone())
                 .ok_or_else(|| format!("container not found ({:?})", slot.name))
         })?
     }
 
-    /// What every running container has used: namespace, pod, container.
-    pub fn usage(&self) -> Vec<((String, String, String), Usage)> {
+    /// What every running container has used, and since when: namespace, pod, container.
+    pub fn looks(&self) -> Vec<((String, String, String), Timestamp, Usage)> {
         let live: Vec<_> = self
             .lock()
             .iter()
@@ -155,7 +162,7 @@ impl Registry {
             })
             .collect();
         live.into_iter()
-            .map(|(name, live)| (name, live.usage()))
+            .map(|(name, (since, live))| (name, since, live.usage()))
             .collect()
     }
 
@@ -163,7 +170,8 @@ impl Registry {
     pub fn all_live(&self) -> Vec<Arc<dyn Container>> {
         self.lock()
             .values()
-            .flat_map(|entry| entry.containers.iter().filter_map(|slot| slot.live.clone()))
+            .flat_map(|entry| entry.containers.iter())
+            .filter_map(|slot| Some(slot.live.as_ref()?.1.clone()))
             .collect()
     }
 

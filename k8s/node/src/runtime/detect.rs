@@ -33,6 +33,7 @@ fn trial(shim: &ShimCommand) -> std::io::Result<bool> {
         sandbox: Some(sandbox),
         command: vec!["/bin/true".into()],
         working_dir: None,
+        groups: vec![],
     };
     let (near, far) = UnixStream::pair()?;
     near.set_read_timeout(Some(TRIAL_MAX))?;

@@ -1,5 +1,6 @@
 //! exec — one more process in a running container, with its input and output.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -31,6 +32,9 @@ pub(super) struct ExecIn {
     pub env: Vec<(String, String)>,
     pub working_dir: Option<PathBuf>,
     pub folder: PathBuf,
+    pub groups: Vec<PathBuf>,
+    /// The keepers of all commands that run.
+    pub keepers: Arc<Mutex<BTreeSet<i32>>>,
 }
 
 pub(super) async fn run(place: ExecIn, command: Vec<String>, io: ExecIo) -> Result<i32, ExecError> {
@@ -44,6 +48,7 @@ pub(super) async fn run(place: ExecIn, command: Vec<String>, io: ExecIo) -> Resu
         command,
         working_dir: place.working_dir.clone(),
         report: report.clone(),
+        groups: place.groups.clone(),
     };
     let code = attend(&place, &entry, io)
         .await
@@ -70,6 +75,7 @@ async fn attend(place: &ExecIn, entry: &Entry, io: ExecIo) -> io::Result<i32> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
+    let _known = Known::new(&place.keepers, child.id().map_or(0, u32::cast_signed));
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let input = forward(io.stdin, stdin);
     let output = async {
@@ -92,6 +98,24 @@ async fn attend(place: &ExecIn, entry: &Entry, io: ExecIo) -> io::Result<i32> {
         let _ = timeout(LINGER, output).await;
     }
     Ok(status.code().unwrap_or(128 + Signal::SIGKILL as i32))
+}
+
+/// The keeper of a command, as long as it runs.
+struct Known<'a>(&'a Mutex<BTreeSet<i32>>, i32);
+
+impl Known<'_> {
+    fn new(keepers: &Mutex<BTreeSet<i32>>, keeper: i32) -> Known<'_> {
+        let mut known = keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(keeper);
+        Known(keepers, keeper)
+    }
+}
+
+impl Drop for Known<'_> {
+    fn drop(&mut self) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(&self.1);
+    }
 }
 
 /// Copies until one side ends, then closes the other.

@@ -22,8 +22,9 @@ pub use detect::detect;
 pub(crate) use exec::Capture;
 pub use log::{Log, LogStream};
 pub use process::{Plain, Sandboxed, ShimCommand};
-pub use simulated::{Script, Simulated};
+pub use simulated::{Load, Script, Simulated};
 
+use crate::limits::{Level, Resources};
 use crate::probes::{Attempt, Check, ProbeKind};
 use crate::shim::Mount;
 
@@ -53,6 +54,8 @@ impl fmt::Display for Tier {
 pub trait Runtime: Send + Sync + 'static {
     /// What its containers are.
     fn tier(&self) -> Tier;
+    /// How their limits are kept.
+    fn level(&self) -> Level;
     /// Starts a container. It has started when the program itself runs; a missing program is an error, not an exit code.
     fn start(
         &self,
@@ -93,6 +96,8 @@ pub enum Stop {
 pub struct Exit {
     /// Exit code; 128 + n after signal n.
     pub code: i32,
+    /// Whether it ran out of memory.
+    pub is_out_of_memory: bool,
 }
 
 /// Resources used by all processes of a container.
@@ -100,7 +105,7 @@ pub struct Exit {
 pub struct Usage {
     /// CPU time since the start.
     pub cpu: Duration,
-    /// Resident memory, bytes.
+    /// Memory that cannot be taken back at once, bytes.
     pub memory: u64,
 }
 
@@ -130,4 +135,6 @@ pub struct ContainerSpec {
     pub folder: PathBuf,
     /// Where output goes.
     pub log: Arc<Log>,
+    /// What it may use.
+    pub resources: Resources,
 }

@@ -1,10 +1,11 @@
 //! process — containers that are processes, each kept by a shim: the plain and the sandboxed tier.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use apiserver::{ExecError, ExecIo};
@@ -23,6 +24,7 @@ use super::log::pump;
 use super::sockets;
 use super::{Container, ContainerSpec, Exit, LogStream, Runtime, StartError, Stop, Tier, Usage};
 use crate::images::by_path;
+use crate::limits::{self, Level, Limits, Place, Processes, Watchdog};
 use crate::probes::{Attempt, Check, ProbeKind, attempt};
 use crate::shim::{Order, Sandbox, processes};
 
@@ -57,18 +59,23 @@ impl ShimCommand {
 /// Containers with a world of their own.
 pub struct Sandboxed {
     shim: ShimCommand,
+    limits: Limits,
 }
 
 impl Sandboxed {
     /// Ask [`detect`](super::detect) first whether this machine allows it.
-    pub fn new(shim: ShimCommand) -> Sandboxed {
-        Sandboxed { shim }
+    pub fn new(shim: ShimCommand, limits: Limits) -> Sandboxed {
+        Sandboxed { shim, limits }
     }
 }
 
 impl Runtime for Sandboxed {
     fn tier(&self) -> Tier {
         Tier::Sandboxed
+    }
+
+    fn level(&self) -> Level {
+        self.limits.level()
     }
 
     fn start(
@@ -79,19 +86,20 @@ impl Runtime for Sandboxed {
             hostname: spec.hostname.clone(),
             mounts: spec.mounts.clone(),
         };
-        Box::pin(start(self.shim.clone(), Some(sandbox), spec))
+        Box::pin(start(self.shim.clone(), &self.limits, Some(sandbox), spec))
     }
 }
 
 /// Containers that are ordinary processes.
 pub struct Plain {
     shim: ShimCommand,
+    limits: Limits,
 }
 
 impl Plain {
     /// Works on every Linux.
-    pub fn new(shim: ShimCommand) -> Plain {
-        Plain { shim }
+    pub fn new(shim: ShimCommand, limits: Limits) -> Plain {
+        Plain { shim, limits }
     }
 }
 
@@ -100,17 +108,22 @@ impl Runtime for Plain {
         Tier::Plain
     }
 
+    fn level(&self) -> Level {
+        self.limits.level()
+    }
+
     fn start(
         &self,
         spec: ContainerSpec,
     ) -> BoxFuture<'static, Result<Arc<dyn Container>, StartError>> {
-        Box::pin(start(self.shim.clone(), None, spec))
+        Box::pin(start(self.shim.clone(), &self.limits, None, spec))
     }
 }
 
 struct Process {
-    /// The container's first process as the node sees it.
-    init: i32,
+    tree: Arc<Tree>,
+    /// Gone when the container has ended.
+    place: Weak<Place>,
     image: String,
     /// What the container was started with.
     program: String,
@@ -119,8 +132,52 @@ struct Process {
     ended: watch::Receiver<Option<Exit>>,
 }
 
-async fn start(
+/// The processes of a container: its first one, the commands run in it, and all their descendants.
+struct Tree {
+    /// As the node sees it.
+    init: i32,
+    keepers: Arc<Mutex<BTreeSet<i32>>>,
+    /// Weak: the watchdog does not keep the container.
+    signals: mpsc::WeakUnboundedSender<Stop>,
+}
+
+impl Processes for Tree {
+    fn all(&self) -> Vec<i32> {
+        let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        let commands = keepers.iter().flat_map(|keeper| {
+            // The keeper itself is none of the container's.
+            processes::tree(*keeper).into_iter().skip(1)
+        });
+        let mut all = processes::tree(self.init);
+        all.extend(commands);
+        all
+    }
+
+    fn kill(&self) {
+        if let Some(signals) = self.signals.upgrade() {
+            let _ = signals.send(Stop::Kill);
+        }
+    }
+}
+
+fn start(
     shim: ShimCommand,
+    limits: &Limits,
+    sandbox: Option<Sandbox>,
+    spec: ContainerSpec,
+) -> impl Future<Output = Result<Arc<dyn Container>, StartError>> + use<> {
+    let limits = limits.clone();
+    async move {
+        let place = limits.place(&spec.resources);
+        let place = place.map_err(|error| StartError(format!("limits: {error}")))?;
+        run(shim, place, limits.level(), sandbox, spec).await
+    }
+}
+
+async fn run(
+    shim: ShimCommand,
+    place: Place,
+    level: Level,
     sandbox: Option<Sandbox>,
     spec: ContainerSpec,
 ) -> Result<Arc<dyn Container>, StartError> {
@@ -129,6 +186,7 @@ async fn start(
         sandbox,
         command: spec.command.clone(),
         working_dir: spec.working_dir.clone(),
+        groups: place.doors(),
     };
     let (mut keeper, line) = spawn(&shim, &order, &spec)
         .await
@@ -145,8 +203,15 @@ async fn start(
     };
     let (signals, orders) = mpsc::unbounded_channel();
     let (end, ended) = watch::channel(None);
-    tokio::spawn(async move { end.send(Some(keeper.attend(orders).await)) });
-    let container = if sandboxed { init } else { keeper_pid };
+    let keepers = Arc::default();
+    let tree = Arc::new(Tree {
+        init,
+        keepers: Arc::clone(&keepers),
+        signals: signals.downgrade(),
+    });
+    let watchdog =
+        (level == Level::StopAndGo).then(|| Watchdog::start(&spec.resources, tree.clone()));
+    let place = Arc::new(place);
     let mut env = spec.env;
     if !sandboxed {
         // In a sandbox it is 1.
@@ -154,20 +219,31 @@ async fn start(
     }
     let exec = ExecIn {
         shim,
-        container,
+        container: if sandboxed { init } else { keeper_pid },
         sandboxed,
         env,
         working_dir: spec.working_dir,
         folder: spec.folder,
+        groups: order.groups,
+        keepers,
     };
-    Ok(Arc::new(Process {
-        init,
+    let process = Process {
+        tree,
+        place: Arc::downgrade(&place),
         image: spec.image,
         program: spec.command.first().cloned().unwrap_or_default(),
         exec,
         signals,
         ended,
-    }))
+    };
+    tokio::spawn(async move {
+        let mut exit = keeper.attend(orders).await;
+        exit.is_out_of_memory = place.has_run_out_of_memory()
+            || watchdog.is_some_and(|watchdog| watchdog.has_run_out_of_memory());
+        drop(place);
+        end.send(Some(exit))
+    });
+    Ok(Arc::new(process))
 }
 
 /// Our end of the keeper. Dropping it ends the container.
@@ -235,6 +311,7 @@ impl Keeper {
         }
         Exit {
             code: exit_code(&end),
+            is_out_of_memory: false,
         }
     }
 }
@@ -248,14 +325,6 @@ fn exit_code(end: &str) -> i32 {
         _ => None,
     };
     code.unwrap_or(128 + Signal::SIGKILL as i32)
-}
-
-impl Process {
-    fn processes(&self) -> Vec<i32> {
-        let mut all = processes::descendants(self.init.cast_unsigned());
-        all.push(self.init);
-        all
-    }
 }
 
 impl Container for Process {
@@ -291,20 +360,15 @@ impl Container for Process {
         if self.ended.borrow().is_some() {
             return Usage::default();
         }
-        self.processes()
-            .into_iter()
-            .map(processes::usage)
-            .fold(Usage::default(), |sum, one| Usage {
-                cpu: sum.cpu + one.cpu,
-                memory: sum.memory + one.memory,
-            })
+        let counted = self.place.upgrade().and_then(|place| place.usage());
+        counted.unwrap_or_else(|| limits::usage(&self.tree.all()))
     }
 
     fn listens_everywhere(&self) -> Vec<u16> {
         if self.ended.borrow().is_some() {
             return vec![];
         }
-        sockets::listen_everywhere(&self.processes())
+        sockets::listen_everywhere(&self.tree.all())
     }
 }
 

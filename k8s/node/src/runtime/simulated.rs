@@ -2,7 +2,7 @@
 //! in milliseconds.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use apiserver::{ExecError, ExecIo};
@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Container, ContainerSpec, Exit, LogStream, Runtime, StartError, Stop, Tier, Usage};
+use crate::limits::{Level, Resources};
 use crate::probes::{Attempt, Check, ProbeKind};
 
 /// What a container does, in times after its start.
@@ -27,9 +28,50 @@ pub struct Script {
     pub on_term: Option<(Duration, i32)>,
     /// Lines of output, each at its time, in order.
     pub log: Vec<(Duration, String)>,
-    /// What it uses all the time: thousandths of a CPU, and bytes.
+    /// What it uses all the time: thousandths of a CPU, and bytes. With more bytes than it may hold it ends at once.
     pub uses: (u32, u64),
+    /// CPU that changes with time, in place of what it uses all the time.
+    pub load: Option<Load>,
 }
+
+/// Thousandths of a CPU that each container wants, changeable while they run.
+#[derive(Debug, Clone)]
+pub struct Load(Arc<Mutex<Vec<(Instant, u32)>>>);
+
+impl Load {
+    /// From now on. Must be called inside a tokio runtime whose time is paused, if it will be.
+    pub fn new(millis: u32) -> Load {
+        Load(Arc::new(Mutex::new(vec![(Instant::now(), millis)])))
+    }
+
+    /// From now on so much.
+    pub fn set(&self, millis: u32) {
+        self.steps().push((Instant::now(), millis));
+    }
+
+    fn steps(&self) -> MutexGuard<'_, Vec<(Instant, u32)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// CPU time since `began` of a container that may use no more than `limit`.
+    fn spent(&self, began: Instant, limit: u32) -> Duration {
+        let steps = self.steps();
+        let ends = steps.iter().skip(1).map(|(at, _)| *at);
+        let spans = steps.iter().zip(ends.chain([Instant::now()]));
+        let spans = spans.map(|((from, millis), to)| {
+            to.saturating_duration_since((*from).max(began)) * (*millis).min(limit) / 1000
+        });
+        spans.sum()
+    }
+}
+
+impl PartialEq for Load {
+    fn eq(&self, other: &Load) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Load {}
 
 impl Default for Script {
     /// Ready at once, healthy for ever, ends at once with 0 when asked to.
@@ -41,6 +83,7 @@ impl Default for Script {
             on_term: Some((Duration::ZERO, 0)),
             log: vec![],
             uses: (1, 1 << 20),
+            load: None,
         }
     }
 }
@@ -69,6 +112,10 @@ impl Runtime for Simulated {
         Tier::Simulated
     }
 
+    fn level(&self) -> Level {
+        Level::Simulated
+    }
+
     fn start(
         &self,
         spec: ContainerSpec,
@@ -80,6 +127,7 @@ impl Runtime for Simulated {
 
 struct Actor {
     script: Script,
+    resources: Resources,
     began: Instant,
     signals: mpsc::UnboundedSender<Stop>,
     ended: watch::Receiver<Option<Exit>>,
@@ -90,10 +138,12 @@ impl Actor {
         let (signals, heard) = mpsc::unbounded_channel();
         let (end, ended) = watch::channel(None);
         let began = Instant::now();
+        let resources = spec.resources;
         let play = play(script.clone(), began, heard, spec);
         tokio::spawn(async move { end.send(Some(play.await)) });
         Actor {
             script,
+            resources,
             began,
             signals,
             ended,
@@ -113,6 +163,17 @@ async fn play(
     mut heard: mpsc::UnboundedReceiver<Stop>,
     spec: ContainerSpec,
 ) -> Exit {
+    let may_hold = spec.resources.memory_limit.unwrap_or(u64::MAX);
+    if script.uses.1 > may_hold {
+        return Exit {
+            code: 137,
+            is_out_of_memory: true,
+        };
+    }
+    let ended = |code| Exit {
+        code,
+        is_out_of_memory: false,
+    };
     let never = || (began + Duration::from_secs(u64::from(u32::MAX)), 0);
     let (mut ends_at, mut code) = script
         .exits
@@ -130,14 +191,14 @@ async fn play(
                     }
                 }
                 (Some(Stop::Term), None) => {}
-                (Some(Stop::Kill) | None, _) => return Exit { code: 137 },
+                (Some(Stop::Kill) | None, _) => return ended(137),
             },
             () = sleep_until(next_line.unwrap_or(ends_at)), if next_line.is_some() => {
                 if let Some((_, line)) = lines.next() {
                     spec.log.write(LogStream::Stdout, line.as_bytes());
                 }
             }
-            () = sleep_until(ends_at) => return Exit { code },
+            () = sleep_until(ends_at) => return ended(code),
         }
     }
 }
@@ -190,8 +251,12 @@ impl Container for Actor {
             return Usage::default();
         }
         let (millis, memory) = self.script.uses;
+        let limit = self.resources.cpu_limit.unwrap_or(u64::MAX);
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let steady = || self.began.elapsed() * millis.min(limit) / 1000;
+        let load = self.script.load.as_ref();
         Usage {
-            cpu: self.began.elapsed() * millis / 1000,
+            cpu: load.map_or_else(steady, |load| load.spent(self.began, limit)),
             memory,
         }
     }

@@ -16,6 +16,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::getppid;
 
 use super::{Again, Entry, FAILED, not_started, program};
+use crate::limits;
 
 /// How soon a process of the plain tier follows its container, or the node, into death.
 const WATCH: Duration = Duration::from_millis(10);
@@ -72,6 +73,7 @@ fn wait_while(child: &mut Child, wanted: impl Fn() -> bool) -> io::Result<ExitSt
 /// Inside: becomes the command. Why it cannot goes into the report, never into the command's output.
 pub(super) fn become_program(entry: &Entry) -> io::Result<ExitCode> {
     set_pdeathsig(Signal::SIGKILL)?;
+    limits::enter(&entry.groups)?;
     let folder = File::open(entry.report.parent().unwrap_or(Path::new("/")))?;
     if entry.sandboxed {
         setns(

@@ -14,6 +14,7 @@ use nix::unistd::setsid;
 
 use super::sandbox::NOTHING;
 use super::{FAILED, Order, not_started, program};
+use crate::limits;
 
 pub(super) fn become_program(order: &Order) -> io::Result<ExitCode> {
     // Closes by itself when the program takes over: silence means success.
@@ -25,6 +26,7 @@ pub(super) fn become_program(order: &Order) -> io::Result<ExitCode> {
 
 fn replace(order: &Order) -> Result<Infallible, String> {
     set_pdeathsig(Signal::SIGKILL).map_err(|error| format!("death signal: {error}"))?;
+    limits::enter(&order.groups).map_err(|error| error.to_string())?;
     // The keeper waits for its children with this signal blocked; the program must not inherit that.
     SigSet::empty()
         .thread_set_mask()

@@ -38,6 +38,8 @@ pub(crate) struct Order {
     pub sandbox: Option<Sandbox>,
     pub command: Vec<String>,
     pub working_dir: Option<PathBuf>,
+    /// The control groups of the container: its first process enters them before it becomes the program.
+    pub groups: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,8 @@ pub(crate) struct Entry {
     pub working_dir: Option<PathBuf>,
     /// Written only if the command could not be started: then it says why. Its folder exists.
     pub report: PathBuf,
+    /// The control groups of the container.
+    pub groups: Vec<PathBuf>,
 }
 
 /// Does what `args` say (the command line after the words that led here) and returns the exit code. Call it first thing in

@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
 
 use crate::runtime::Usage;
@@ -50,37 +51,60 @@ pub(crate) fn descendants(of: u32) -> Vec<i32> {
     found
 }
 
-/// What one process has used.
+/// A process and all its descendants. Unlike [`descendants`] it costs no look at other processes.
+pub(crate) fn tree(root: i32) -> Vec<i32> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        let threads = fs::read_dir(format!("/proc/{pid}/task"));
+        for thread in threads.into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children"));
+            let children = children.unwrap_or_default();
+            found.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|pid| pid.parse::<i32>().ok()),
+            );
+        }
+        next += 1;
+    }
+    found
+}
+
+/// CPU time of a process, threads that have ended included, and of the children it has waited for.
+pub(crate) fn cpu(pid: i32) -> Duration {
+    let own = clock_getcpuclockid(Pid::from_raw(pid)).and_then(|clock| clock.now());
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    own.map_or(Duration::ZERO, Duration::from) + waited_for(&stat).unwrap_or_default()
+}
+
+/// What one process has used: CPU time as [`cpu`] has it, and memory that the kernel could not take back at once.
 pub(crate) fn usage(pid: i32) -> Usage {
-    let read = |path: String| fs::read_to_string(path).unwrap_or_default();
-    let threads = fs::read_dir(format!("/proc/{pid}/task"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let ran = threads.filter_map(|thread| {
-        read(format!("{}/schedstat", thread.path().display()))
-            .split(' ')
-            .next()?
-            .parse::<u64>()
-            .ok()
-    });
-    let cpu = Duration::from_nanos(ran.sum());
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     Usage {
-        cpu,
-        memory: resident(&read(format!("/proc/{pid}/status"))).unwrap_or(0),
+        cpu: cpu(pid),
+        memory: held(&status),
     }
 }
 
-fn resident(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim()
-        .strip_suffix(" kB")?
-        .trim()
-        .parse::<u64>()
-        .ok()
-        .map(|kib| kib * 1024)
+/// The kernel tells these times in hundredths of a second, on every machine.
+const TICK: Duration = Duration::from_millis(10);
+
+fn waited_for(stat: &str) -> Option<Duration> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u32>().ok();
+    Some(TICK * (ticks(13)? + ticks(14)?))
+}
+
+fn held(status: &str) -> u64 {
+    let lines = status.lines().filter_map(|line| line.split_once(':'));
+    let own = lines.filter(|(name, _)| matches!(*name, "RssAnon" | "RssShmem"));
+    own.filter_map(|(_, amount)| kibibytes(amount)).sum()
+}
+
+fn kibibytes(amount: &str) -> Option<u64> {
+    let kib = amount.trim().strip_suffix("kB")?.trim().parse::<u64>();
+    kib.ok().map(|kib| kib * 1024)
 }
 
 // The name, in parentheses, may itself hold spaces and parentheses.
@@ -111,9 +135,18 @@ mod tests {
     }
 
     #[test]
-    fn this_process_uses_memory() {
-        assert_eq!(resident("Name:\tx\nVmRSS:\t     12 kB\n"), Some(12 * 1024));
+    fn memory_is_what_no_file_can_give_back() {
+        let status =
+            "Name:\tx\nVmRSS:\t  99 kB\nRssAnon:\t  12 kB\nRssFile:\t 84 kB\nRssShmem:\t 3 kB\n";
+        assert_eq!(held(status), 15 * 1024);
         assert!(usage(std::process::id().cast_signed()).memory > 100_000);
+    }
+
+    #[test]
+    fn children_that_were_waited_for_count() {
+        let stat = "17 (a) b) S 4 17 17 0 -1 4194560 9 9 0 0 1 2 30 4 20 0 1 0 5";
+        assert_eq!(waited_for(stat), Some(Duration::from_millis(340)));
+        assert_eq!(waited_for("17 (gone"), None);
     }
 
     #[test]
@@ -123,8 +156,10 @@ mod tests {
             .spawn()
             .unwrap();
         let found = descendants(std::process::id());
+        let tree = tree(std::process::id().cast_signed());
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(found.contains(&child.id().cast_signed()), "{found:?}");
+        assert!(tree.contains(&child.id().cast_signed()), "{tree:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! Whole pods: as scripts in virtual time, and as processes where the machine allows it.
 
+mod autoscaling;
+mod limits;
 mod network;
 mod processes;
 mod restarts;

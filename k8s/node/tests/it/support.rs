@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
+use node::limits::Limits;
 use node::net::ProxyTiming;
 use node::runtime::{Plain, Runtime, Sandboxed, Simulated, Tier, detect};
 use node::{AddressBlock, ImageEntry, Images, Node, NodeConfig, ShimCommand};
@@ -38,7 +39,7 @@ pub fn test_pod() -> PathBuf {
 
 /// The tiers of processes that this machine allows; says which it skips.
 pub fn tiers() -> Vec<Arc<dyn Runtime>> {
-    let plain: Arc<dyn Runtime> = Arc::new(Plain::new(shim()));
+    let plain: Arc<dyn Runtime> = Arc::new(Plain::new(shim(), Limits::detect()));
     sandboxed().map_or_else(
         || vec![plain.clone()],
         |sandboxed| vec![plain.clone(), sandboxed],
@@ -50,7 +51,7 @@ pub fn sandboxed() -> Option<Arc<dyn Runtime>> {
         println!("skipped: this machine allows no namespaces");
         return None;
     }
-    Some(Arc::new(Sandboxed::new(shim())))
+    Some(Arc::new(Sandboxed::new(shim(), Limits::detect())))
 }
 
 impl Cluster {
@@ -89,9 +90,11 @@ impl Cluster {
             runtime,
             clock,
             proxy,
+            metric_resolution: node::METRIC_RESOLUTION,
         };
         let node = node::start(client.clone(), config).unwrap();
         server.set_streams(Arc::new(node.clone()));
+        server.set_metrics(Arc::new(node.clone()));
         Cluster {
             client,
             node,

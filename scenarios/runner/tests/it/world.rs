@@ -53,6 +53,7 @@ impl World {
             runtime: Arc::new(scripts),
             clock,
             proxy: ProxyTiming::default(),
+            metric_resolution: node::METRIC_RESOLUTION,
         };
         let controllers = controllers::start(client(), clock);
         let node = node::start(client(), config).unwrap();

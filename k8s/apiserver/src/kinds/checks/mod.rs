@@ -1,5 +1,6 @@
 //! checks — what can be wrong with an object although every field has the right type. Texts are the real server's.
 
+mod autoscalers;
 mod cron;
 mod disruption;
 mod mesh;
@@ -11,6 +12,7 @@ mod services;
 mod storage;
 mod workloads;
 
+pub use autoscalers::horizontal_pod_autoscaler;
 pub use cron::cron_job;
 pub use disruption::pod_disruption_budget;
 pub use mesh::{destination_rule, virtual_service};
@@ -20,9 +22,7 @@ pub use storage::{
     persistent_volume, persistent_volume_change, persistent_volume_claim,
     persistent_volume_claim_change, storage_class, storage_class_change,
 };
-pub use workloads::{
-    deployment, horizontal_pod_autoscaler, job, job_change, replica_set, selector_change,
-};
+pub use workloads::{deployment, job, job_change, replica_set, selector_change};
 
 use super::{Kind, tree::list};
 use crate::refusal::{Fault, Problem};

@@ -1,4 +1,4 @@
-//! workloads — what can be wrong with a Deployment, a ReplicaSet, a Job and an autoscaler.
+//! workloads — what can be wrong with a Deployment, a ReplicaSet and a Job.
 
 use super::{IMMUTABLE, Problems, list, not_negative, one_of, pods};
 use crate::{
@@ -216,67 +216,6 @@ pub fn job_change(before: &Value, after: &Value, problems: &mut Problems) {
     }
 }
 
-pub fn horizontal_pod_autoscaler(object: &Value, problems: &mut Problems) {
-    let spec = &object["spec"];
-    let number = |field: &str| spec[field].as_i64().unwrap_or(0);
-    for field in ["kind", "name"] {
-        if spec["scaleTargetRef"][field]
-            .as_str()
-            .is_none_or(str::is_empty)
-        {
-            problems.push(Problem::required(format!("spec.scaleTargetRef.{field}")));
-        }
-    }
-    if number("minReplicas") < 1 {
-        problems.push(Problem::invalid(
-            "spec.minReplicas",
-            &spec["minReplicas"],
-            "must be greater than or equal to 1",
-        ));
-    }
-    if number("minReplicas") == 0 {
-        let text = "must specify at least one Object or External metric to support scaling to zero replicas";
-        problems.push(Problem::new("spec.metrics", Fault::Forbidden(text.into())));
-    }
-    for (i, metric) in list(spec, "metrics").enumerate() {
-        metric_target(&format!("spec.metrics[{i}]"), metric, problems);
-    }
-    if number("maxReplicas") < 1 {
-        problems.push(Problem::invalid(
-            "spec.maxReplicas",
-            &spec["maxReplicas"],
-            "must be greater than 0",
-        ));
-    }
-    if number("maxReplicas") < number("minReplicas") {
-        let text = "must be greater than or equal to `minReplicas`";
-        problems.push(Problem::invalid(
-            "spec.maxReplicas",
-            &spec["maxReplicas"],
-            text,
-        ));
-    }
-}
-
-/// A metric says what it measures, and aims above zero.
-fn metric_target(at: &str, metric: &Value, problems: &mut Problems) {
-    if metric["type"] != "Resource" {
-        return;
-    }
-    if metric["resource"].is_null() {
-        let text = "must populate information for the given metric source";
-        problems.push(Problem::new(
-            format!("{at}.resource"),
-            Fault::Required(text.into()),
-        ));
-    }
-    let percent = &metric["resource"]["target"]["averageUtilization"];
-    if percent.as_i64().is_some_and(|percent| percent < 1) {
-        let at = format!("{at}.resource.target.averageUtilization");
-        problems.push(Problem::invalid(at, percent, "must be greater than 0"));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,15 +263,6 @@ mod tests {
             [
                 "spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\""
             ]
-        );
-    }
-
-    #[test]
-    fn an_autoscaler_has_room() {
-        let object = json!({"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "minReplicas": 3, "maxReplicas": 2}});
-        assert_eq!(
-            texts(horizontal_pod_autoscaler, object),
-            ["spec.maxReplicas: Invalid value: 2: must be greater than or equal to `minReplicas`"]
         );
     }
 
