@@ -29,8 +29,6 @@ use serde_json::{Value, json};
 pub enum Use {
     /// Something reads them and acts.
     ActedOn,
-    /// They are kept and shown, nothing more; every write says so in a `Warning` header.
-    StoredOnly,
     /// They are questions: an answer comes back, and nothing is kept.
     AnsweredOnly,
 }

@@ -362,20 +362,3 @@ async fn names_are_made_and_checked() {
         "ConfigMap \"\" is invalid: metadata.name: Required value: name or generateName is required"
     );
 }
-
-#[tokio::test(start_paused = true)]
-async fn kinds_that_are_only_stored_say_so() {
-    let Some(target) = embedded_only("kinds stored only").await else {
-        return;
-    };
-    let scale_target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
-    let scaler = json!({"metadata": {"name": "web"}, "spec": {"maxReplicas": 2, "scaleTargetRef": scale_target}});
-    let path = "autoscaling/horizontalpodautoscalers";
-    let answer = target.ask("POST", path, scaler).await;
-    assert_eq!(
-        answer.warnings,
-        [
-            "299 - \"HorizontalPodAutoscaler is stored, but nothing in the embedded cluster acts on it\""
-        ]
-    );
-}

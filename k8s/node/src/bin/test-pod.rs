@@ -77,6 +77,7 @@ async fn hold(tier: &str, folder: PathBuf, command: &[&str]) {
     let log = Log::create(&folder.join("log"), apiserver::Clock::new()).expect("a log");
     let spec = ContainerSpec {
         image: "busybox".into(),
+        program: "/bin/sh".into(),
         command: command.iter().map(ToString::to_string).collect(),
         env: vec![("PATH".into(), "/bin:/usr/bin".into())],
         working_dir: None,

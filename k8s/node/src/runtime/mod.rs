@@ -119,6 +119,8 @@ pub struct StartError(pub String);
 pub struct ContainerSpec {
     /// Image as the manifest names it.
     pub image: String,
+    /// The image's own program: what its name means at the beginning of a command.
+    pub program: String,
     /// Program and arguments.
     pub command: Vec<String>,
     /// The whole environment.

@@ -125,7 +125,7 @@ struct Process {
     /// Gone when the container has ended.
     place: Weak<Place>,
     image: String,
-    /// What the container was started with.
+    /// The image's own.
     program: String,
     exec: ExecIn,
     signals: mpsc::UnboundedSender<Stop>,
@@ -231,7 +231,7 @@ async fn run(
         tree,
         place: Arc::downgrade(&place),
         image: spec.image,
-        program: spec.command.first().cloned().unwrap_or_default(),
+        program: spec.program,
         exec,
         signals,
         ended,
