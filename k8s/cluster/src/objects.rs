@@ -210,13 +210,13 @@ impl Cluster {
     }
 
     /// Applies an object as `kubectl apply --server-side --force-conflicts` does. An object that names another namespace
-    /// is put into this one, and a Namespace among the objects is left out.
+    /// is put into this one; of a Namespace among the objects, this one gets the labels and annotations.
     ///
     /// # Errors
     /// When it is refused, and [`Error::Lasting`] for one that belongs to no namespace.
     pub async fn apply(&self, namespace: &str, object: &Value) -> Result<(), Error> {
         match object["kind"].as_str() {
-            Some("Namespace") => return Ok(()),
+            Some("Namespace") => return self.mark_namespace(namespace, object).await,
             Some(kind) if CLUSTER_SCOPED.contains(&kind) => {
                 return Err(Error::Lasting(title(object)));
             }
@@ -232,6 +232,17 @@ impl Cluster {
         api.patch(&name, &params, &Patch::Apply(&object))
             .await
             .map_err(doing(format!("applying {}", title(&object))))?;
+        Ok(())
+    }
+
+    /// As `kubectl label` and `kubectl annotate`.
+    async fn mark_namespace(&self, namespace: &str, like: &Value) -> Result<(), Error> {
+        let metadata = &like["metadata"];
+        let marks = json!({"metadata": {"labels": metadata["labels"], "annotations": metadata["annotations"]}});
+        Api::<Namespace>::all(self.client.clone())
+            .patch(namespace, &PatchParams::default(), &Patch::Merge(marks))
+            .await
+            .map_err(doing(format!("labelling namespace {namespace}")))?;
         Ok(())
     }
 
@@ -422,8 +433,20 @@ mod tests {
                 .starts_with("PersistentVolume/mine belongs to no namespace"),
             "{refused}"
         );
-        cluster.apply("default", &named("Namespace")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_namespace_of_the_manifests_marks_the_one_of_the_run() {
+        let cluster =
+            Cluster::new(apiserver::ApiServer::new(apiserver::Config::default()).client("default"));
+        cluster.create_namespace("mine-1a2b3", "run").await.unwrap();
+        let mine = json!({"apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": "mine", "labels": {"istio-injection": "enabled"}}});
+        cluster.apply("mine-1a2b3", &mine).await.unwrap();
         let namespaces = Api::<Namespace>::all(cluster.client.clone());
+        let marked = namespaces.get("mine-1a2b3").await.unwrap();
+        assert_eq!(marked.labels()["istio-injection"], "enabled");
+        assert_eq!(marked.labels()[OWNER_LABEL], "run");
         assert!(namespaces.get_opt("mine").await.unwrap().is_none());
     }
 }
