@@ -307,6 +307,16 @@ impl Story {
         self.doing("undo", after(&["siege"]), Action::Undo { fault })
     }
 
+    /// Its loads are what hurts.
+    pub fn hurting(mut self) -> Story {
+        for step in &mut self.plan.steps {
+            if let Action::Load { load } = &mut step.action {
+                load.stress = true;
+            }
+        }
+        self
+    }
+
     /// One more step.
     pub fn doing(mut self, name: &str, start: Start, action: Action) -> Story {
         self.plan.steps.push(Step {
