@@ -43,16 +43,31 @@ fn has(need: &Requirement, groups: &[APIGroup], nodes: &[Node]) -> bool {
         }),
         Requirement::Limits => nodes.iter().all(|node| says(node, "LimitsExact")),
         Requirement::Isolation => nodes.iter().all(|node| says(node, "Sandboxed")),
+        Requirement::Image(name) => nodes.iter().all(|node| runs(node, name)),
     }
 }
 
 /// Only nodes of the embedded cluster have a tier; what they do not say of themselves they do not do. All others do everything.
 fn says(node: &Node, condition: &str) -> bool {
-    let labels = node.metadata.labels.as_ref();
-    let is_embedded = labels.is_some_and(|l| l.contains_key("brownout.dev/tier"));
     let conditions = node.status.as_ref().and_then(|s| s.conditions.as_deref());
     let mut conditions = conditions.unwrap_or_default().iter();
-    !is_embedded || conditions.any(|c| c.type_ == condition && c.status == "True")
+    !is_embedded(node) || conditions.any(|c| c.type_ == condition && c.status == "True")
+}
+
+/// An embedded node lists every image it knows; all others pull what they lack.
+fn runs(node: &Node, image: &str) -> bool {
+    let images = node.status.as_ref().and_then(|s| s.images.as_deref());
+    let mut names = images
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|i| i.names.as_deref())
+        .flatten();
+    !is_embedded(node) || names.any(|name| name == image)
+}
+
+fn is_embedded(node: &Node) -> bool {
+    let labels = node.metadata.labels.as_ref();
+    labels.is_some_and(|l| l.contains_key("brownout.dev/tier"))
 }
 
 fn way_out(need: &Requirement) -> String {
@@ -70,6 +85,12 @@ fn way_out(need: &Requirement) -> String {
         Requirement::Isolation => {
             "run it as root or where user namespaces are allowed, or on a real cluster with --cluster kube".into()
         }
+        Requirement::Image(name) if name == "postgres" => {
+            "install PostgreSQL on this machine (Debian: apt install postgresql), or run on a real cluster with --cluster kube".into()
+        }
+        Requirement::Image(name) => format!(
+            "say which program of this machine it is with --image-map {name}=PROGRAM, or run on a real cluster with --cluster kube"
+        ),
     }
 }
 
@@ -103,5 +124,26 @@ mod tests {
         assert!(!has(Requirement::Limits, node(embedded.clone(), "False")));
         assert!(has(Requirement::Isolation, node(embedded, "False")));
         assert!(has(Requirement::Limits, node(json!({}), "False")));
+    }
+
+    #[test]
+    fn an_embedded_node_runs_the_images_it_lists_and_any_other_node_pulls_them() {
+        let node = |labels: serde_json::Value| -> Node {
+            let images = json!([{"names": ["postgres"], "sizeBytes": 0}]);
+            let node = json!({"metadata": {"labels": labels}, "status": {"images": images}});
+            serde_json::from_value(node).unwrap()
+        };
+        let has =
+            |image: &str, labels| has(&Requirement::Image(image.into()), &[], &[node(labels)]);
+        let embedded = json!({"brownout.dev/tier": "plain"});
+        assert!(has("postgres", embedded.clone()) && !has("shop", embedded));
+        assert!(has("shop", json!({})));
+    }
+
+    #[test]
+    fn a_missing_postgresql_is_said_with_what_to_install() {
+        let way_out = |image: &str| way_out(&Requirement::Image(image.into()));
+        assert!(way_out("postgres").contains("apt install postgresql"));
+        assert!(way_out("shop").contains("--image-map shop=PROGRAM"));
     }
 }

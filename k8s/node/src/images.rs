@@ -8,12 +8,25 @@ use std::path::PathBuf;
 pub struct ImageEntry {
     /// The image's entry point.
     pub program: PathBuf,
+    /// Words of the entry point after the program, such as a subcommand.
+    pub words: Vec<String>,
     /// Arguments when the manifest gives none.
     pub args: Vec<String>,
-    /// Environment; the manifest's own wins.
+    /// Environment; the manifest's own wins. `$(NAME)` is one of the manifest's, or `POD_IP`.
     pub env: Vec<(String, String)>,
     /// Where it starts when the manifest does not say.
     pub working_dir: Option<PathBuf>,
+    /// The image's volumes: where the manifest mounts nothing, each start finds an empty folder there.
+    pub volumes: Vec<PathBuf>,
+}
+
+impl ImageEntry {
+    fn entry_point(&self) -> Vec<String> {
+        let program = self.program.display().to_string();
+        std::iter::once(program)
+            .chain(self.words.iter().cloned())
+            .collect()
+    }
 }
 
 /// The images this node knows. `busybox` is always there: a shell and the tools of this machine.
@@ -59,7 +72,7 @@ impl Images {
             .or_else(|| self.entries.get(without_tag(image)))
     }
 
-    /// Whether a Pod with this image could run.
+    /// What is known, as the Node object lists it.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
@@ -81,10 +94,11 @@ pub(crate) fn command_line(
     command: &[String],
     args: &[String],
 ) -> Vec<String> {
-    let program = entry.program.display().to_string();
     let mut line = match command {
-        [] => vec![program],
-        command => by_path(image, &program, command),
+        [] => entry.entry_point(),
+        // Where the entry point is more than a program, even its name is a matter of the image's `PATH`.
+        command if !entry.words.is_empty() => command.to_vec(),
+        command => by_path(image, &entry.program.display().to_string(), command),
     };
     match (command, args) {
         ([], []) => line.extend_from_slice(&entry.args),
@@ -156,5 +170,14 @@ mod tests {
             line(&["brownout", "serve"], &["mybnb"]),
             "/bin/b serve mybnb"
         );
+        let database = ImageEntry {
+            words: vec!["postgres".into()],
+            args: vec![],
+            ..entry("/bin/b")
+        };
+        let line = command_line("postgres:17", &database, &[], &["-c".into()]);
+        assert_eq!(line, ["/bin/b", "postgres", "-c"]);
+        let by_path = command_line("postgres:17", &database, &["postgres".into()], &[]);
+        assert_eq!(by_path, ["postgres"]);
     }
 }

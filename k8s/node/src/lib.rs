@@ -43,6 +43,8 @@ pub use net::AddressBlock;
 pub use node::{Node, NodeConfig, start};
 pub use runtime::ShimCommand;
 
+/// Where programs are looked for in a container, unless its image or its manifest says otherwise.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The name of the one node.
 pub const NODE_NAME: &str = "node-1";
 /// The node's own address.

@@ -109,6 +109,7 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
         config.metric_resolution,
         config.clock,
     );
+    let names = config.images.names().map(str::to_owned).collect();
     let context = Context {
         client: client.clone(),
         clock: config.clock,
@@ -123,7 +124,7 @@ pub fn start(client: Client, config: NodeConfig) -> std::io::Result<Node> {
     };
     tasks.spawn(write_events);
     tasks.spawn(sampling);
-    tasks.spawn(announce(client.clone(), tier, level, config.clock));
+    tasks.spawn(announce(client.clone(), tier, level, names, config.clock));
     tasks.spawn(watch_maps(client.clone(), maps_changed));
     tasks.spawn(proxy.run(client));
     tasks.spawn(provisioner.run());
@@ -229,11 +230,14 @@ async fn watch_maps(client: Client, changed: watch::Sender<u64>) {
     }
 }
 
-async fn announce(client: Client, tier: Tier, level: Level, clock: Clock) {
+async fn announce(client: Client, tier: Tier, level: Level, images: Vec<String>, clock: Clock) {
     let api: Api<NodeObject> = Api::all(client);
     loop {
         match api
-            .create(&PostParams::default(), &object(tier, level, &clock))
+            .create(
+                &PostParams::default(),
+                &object(tier, level, &images, &clock),
+            )
             .await
         {
             Err(kube::Error::Api(refusal)) if refusal.code == 409 => return,
@@ -254,7 +258,7 @@ fn capacity() -> serde_json::Value {
     json!({"cpu": cpus.to_string(), "memory": memory, "pods": PODS_MAX.to_string()})
 }
 
-fn object(tier: Tier, level: Level, clock: &Clock) -> NodeObject {
+fn object(tier: Tier, level: Level, images: &[String], clock: &Clock) -> NodeObject {
     let now = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let condition = |kind: &str, status: &str, reason: &str, message: String| {
         json!({"type": kind, "status": status, "reason": reason, "message": message,
@@ -270,6 +274,10 @@ fn object(tier: Tier, level: Level, clock: &Clock) -> NodeObject {
         Level::CgroupV2 | Level::CgroupV1 | Level::Simulated => "True",
     };
     let capacity = capacity();
+    let images: Vec<_> = images
+        .iter()
+        .map(|name| json!({"names": [name], "sizeBytes": 0}))
+        .collect();
     serde_json::from_value(json!({
         "metadata": {
             "name": NODE_NAME,
@@ -294,6 +302,7 @@ fn object(tier: Tier, level: Level, clock: &Clock) -> NodeObject {
                 condition("Sandboxed", isolated, "Tier", format!("containers of this node are {tier}")),
                 condition("LimitsExact", exact, "Level", format!("limits on CPU and memory are kept by {level}")),
             ],
+            "images": images,
             "nodeInfo": {
                 "architecture": std::env::consts::ARCH, "operatingSystem": "linux", "osImage": "embedded",
                 "kubeletVersion": "v1.33.0", "kubeProxyVersion": "", "containerRuntimeVersion": format!("embedded://{tier}"),

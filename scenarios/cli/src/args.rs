@@ -1,6 +1,8 @@
 //! What can be typed.
+use crate::images::ImageMap;
 use clap::{Parser, Subcommand, ValueEnum};
 use model::{Mutant, Profile};
+
 use std::path::PathBuf;
 
 /// Replays resilience experiments against services on Kubernetes and says, with evidence, whether they hold.
@@ -62,6 +64,8 @@ pub enum Command {
         /// Its folder
         #[arg(long, default_value = "runs/cluster")]
         dir: PathBuf,
+        #[command(flatten)]
+        images: Images,
     },
     /// Run a reference system, or one of its services, to click and curl
     Serve {
@@ -131,6 +135,8 @@ pub struct Scenarios {
     /// Image that holds brownout, as the nodes of a real cluster know it
     #[arg(long, default_value = place_image())]
     pub image: String,
+    #[command(flatten)]
+    pub images: Images,
     /// How the embedded cluster keeps pods apart; the best this machine allows if absent
     #[arg(long, value_enum, hide = true)]
     pub tier: Option<Tier>,
@@ -140,6 +146,13 @@ pub struct Scenarios {
     /// Write one JUnit file for everything that ran
     #[arg(long)]
     pub junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Images {
+    /// What the embedded cluster runs in place of an image, e.g. shop=target/debug/shop; may be repeated
+    #[arg(long = "image-map", value_name = "IMAGE=PROGRAM")]
+    pub map: Vec<ImageMap>,
 }
 
 fn place_image() -> &'static str {

@@ -3,6 +3,7 @@ mod args;
 mod chaos;
 mod coverage;
 mod files;
+mod images;
 mod kafka;
 mod place;
 mod runs;
@@ -26,6 +27,10 @@ fn main() -> process::ExitCode {
     // What is started inside a struck container has to hold all threads of another process, from its own only thread.
     if std::env::args().nth(1).as_deref() == Some(::chaos::grip::WORD) {
         return ::chaos::grip::main(&words.collect::<Vec<_>>());
+    }
+    // So does the image postgres, for an ordinary user, and it waits for signals with its only thread.
+    if let Some(word @ (postgres::WORD | postgres::INSIDE)) = std::env::args().nth(1).as_deref() {
+        return postgres::main(word, &std::env::args().skip(2).collect::<Vec<_>>());
     }
     let args = match Args::try_parse() {
         Ok(args) => args,
@@ -84,7 +89,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Recover { runs } => runs::recover(&runs).await,
         Command::Chaos(args::Chaos::Run(wanted)) => chaos::run(&wanted).await,
         Command::Chaos(args::Chaos::Validate { file }) => chaos::validate(&file),
-        Command::Cluster { dir } => place::keep_cluster(&dir).await,
+        Command::Cluster { dir, images } => place::keep_cluster(&dir, &images).await,
         Command::Serve { .. } | Command::Broker | Command::LoadWorker => {
             unreachable!("these were dispatched before")
         }

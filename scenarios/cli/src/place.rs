@@ -1,18 +1,21 @@
 //! Where a plan is performed: a cluster of our own in this process, or a real one.
-use crate::{args, select::Wrong};
+use crate::{
+    args,
+    images::{self, ImageMap},
+    select::Wrong,
+};
 use anyhow::Context;
 use chaos::Place;
 use cluster::Cluster;
 use embedded::{Embedded, Options};
 use model::ExitCode;
-use node::{ImageEntry, Images, ShimCommand, runtime::Tier};
+use node::{ShimCommand, runtime::Tier};
 use std::path::Path;
 
 /// The hidden word that starts the shim.
 pub const SHIM: &str = "shim";
 
-/// The image that the manifests name; on the embedded cluster it is this program.
-pub const IMAGE: &str = "brownout:dev";
+pub use crate::images::IMAGE;
 
 /// Said whenever pods are not kept apart.
 const PLAIN: &str = "brownout: pods are plain processes here, for this machine allows no user namespaces: they share /tmp and the \
@@ -43,7 +46,7 @@ pub async fn ready(wanted: &args::Scenarios, dir: &Path) -> anyhow::Result<Ready
                 args::Tier::Sandboxed => Tier::Sandboxed,
                 args::Tier::Plain => Tier::Plain,
             });
-            let embedded = start_embedded(dir, tier).await?;
+            let embedded = start_embedded(dir, tier, &wanted.images.map).await?;
             if embedded.tier() == Tier::Plain {
                 eprintln!("{PLAIN}");
             }
@@ -76,19 +79,19 @@ pub async fn ready(wanted: &args::Scenarios, dir: &Path) -> anyhow::Result<Ready
     }
 }
 
-async fn start_embedded(dir: &Path, tier: Option<Tier>) -> anyhow::Result<Embedded> {
+async fn start_embedded(
+    dir: &Path,
+    tier: Option<Tier>,
+    map: &[ImageMap],
+) -> anyhow::Result<Embedded> {
     let program = std::env::current_exe().context("finding this program")?;
-    let image = ImageEntry {
-        program: program.clone(),
-        ..ImageEntry::default()
-    };
     let options = Options {
         dir: std::path::absolute(dir)?,
+        images: images::known(&program, map),
         shim: ShimCommand {
             program,
             args: vec![SHIM.into()],
         },
-        images: Images::new().with(IMAGE, image),
         tier,
         level: None,
         metric_resolution: embedded::METRIC_RESOLUTION,
@@ -99,8 +102,8 @@ async fn start_embedded(dir: &Path, tier: Option<Tier>) -> anyhow::Result<Embedd
 }
 
 /// `brownout cluster`: an embedded cluster until a signal comes.
-pub async fn keep_cluster(dir: &Path) -> anyhow::Result<ExitCode> {
-    let cluster = start_embedded(dir, None).await?;
+pub async fn keep_cluster(dir: &Path, images: &args::Images) -> anyhow::Result<ExitCode> {
+    let cluster = start_embedded(dir, None, &images.map).await?;
     println!(
         "An embedded cluster runs until Ctrl-C; pods are {}.",
         cluster.tier()

@@ -1,7 +1,7 @@
 //! `brownout scenarios`: what was selected, one after the other, arm by arm.
 use crate::{
     args::{self, Cluster},
-    files, kafka, place,
+    files, images, kafka, place,
     screen::Screen,
     select::{self, Selected},
     signals,
@@ -150,7 +150,11 @@ fn command(name: &str, wanted: &args::Scenarios) -> String {
     };
     let path = |path: &PathBuf| path.display().to_string();
     let place = match wanted.cluster {
-        Cluster::Embedded => option("tier", &wanted.tier.map(|tier| tier.word().into())),
+        Cluster::Embedded => format!(
+            "{}{}",
+            images::words(&wanted.images.map),
+            option("tier", &wanted.tier.map(|tier| tier.word().into()))
+        ),
         Cluster::Kube => format!(
             " --cluster kube{}{}{}",
             option("kubeconfig", &wanted.kubeconfig.as_ref().map(path)),

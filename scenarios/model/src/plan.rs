@@ -97,6 +97,8 @@ pub enum Requirement {
     Limits,
     /// Pods are kept apart: each has its own `/tmp`, names and process numbers.
     Isolation,
+    /// Pods with this image, named without a tag, can run: the embedded cluster has a program in its place.
+    Image(String),
 }
 
 impl Requirement {
@@ -106,6 +108,7 @@ impl Requirement {
             Requirement::Api(group) => format!("the API {group}"),
             Requirement::Limits => "exact limits on CPU and memory".into(),
             Requirement::Isolation => "pods that are kept apart".into(),
+            Requirement::Image(name) => format!("the image {name}"),
         }
     }
 }

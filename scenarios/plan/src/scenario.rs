@@ -383,6 +383,8 @@ fn requires(spec: &Object) -> Vec<Requirement> {
         .into_iter()
         .filter(|(f, _)| requires.flag(f) == Some(true));
     needs.extend(wanted.map(|(_, need)| need));
+    let images = requires.texts("images").into_iter();
+    needs.extend(images.map(|(_, image)| Requirement::Image(image.into())));
     needs
 }
 

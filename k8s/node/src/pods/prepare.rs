@@ -1,9 +1,10 @@
 //! prepare — everything one start of a container needs, read from the API at that moment.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, Secret, Service};
@@ -11,6 +12,7 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
 use super::{Context, plain};
+use crate::PATH;
 use crate::env::{self, Sources};
 use crate::events::PodEvents;
 use crate::images::{ImageEntry, command_line};
@@ -19,8 +21,6 @@ use crate::links;
 use crate::runtime::{ContainerSpec, Log, Tier};
 use crate::shim::Mount;
 use crate::volumes::{KUBECONFIG, TOKEN_FOLDER, TOKEN_VOLUME, Volumes};
-
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Why a container cannot be started yet, as its waiting state says it.
 #[derive(Debug)]
@@ -175,11 +175,16 @@ impl Start<'_> {
             .parent()
             .unwrap_or(Path::new("/bin"))
             .display();
-        let mut defaults = entry.env.clone();
+        // Pods share one network here; a program that binds every address would answer for others.
+        all.entry("POD_IP".into())
+            .or_insert_with(|| self.address.to_string());
+        let mut defaults: Vec<_> = entry
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), env::expand(value, &all)))
+            .collect();
         defaults.push(("PATH".into(), format!("{PATH}:{folder}")));
         defaults.push(("HOSTNAME".into(), self.pod.name_any()));
-        // Pods share one network here; a program that binds every address would answer for others.
-        defaults.push(("POD_IP".into(), self.address.to_string()));
         if has_api && tier != Tier::Simulated {
             defaults.push(("KUBECONFIG".into(), self.kubeconfig()));
         }
@@ -214,6 +219,8 @@ impl Start<'_> {
         env: &BTreeMap<String, String>,
     ) -> Result<Vec<Mount>, String> {
         let mut mounts = self.volumes.mounts(self.manifest, env)?;
+        let of_image = self.image_volumes(entry, &mounts);
+        mounts.extend(of_image.map_err(|error| format!("volumes of the image: {error}"))?);
         if self.context.runtime.tier() != Tier::Sandboxed {
             return Ok(mounts);
         }
@@ -244,6 +251,29 @@ impl Start<'_> {
             });
         }
         Ok(mounts)
+    }
+}
+
+impl Start<'_> {
+    /// An empty folder for each volume of the image on which the manifest mounts nothing. They go with the pod.
+    fn image_volumes(&self, entry: &ImageEntry, mounted: &[Mount]) -> io::Result<Vec<Mount>> {
+        let folder = self.tmp.with_file_name(".image").join(&self.manifest.name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let free = |target: &&PathBuf| !mounted.iter().any(|mount| mount.target == **target);
+        let wanted = entry.volumes.iter().filter(free).enumerate();
+        wanted
+            .map(|(number, target)| {
+                let source = folder.join(number.to_string());
+                fs::create_dir_all(&source)?;
+                Ok(Mount {
+                    source,
+                    target: target.clone(),
+                    read_only: false,
+                })
+            })
+            .collect()
     }
 }
 

@@ -141,6 +141,11 @@ pub static REQUIRES: Type = Type {
             Form::Bool,
             "Each pod has its own /tmp, names and process numbers. Default: false.",
         ),
+        may(
+            "images",
+            Form::Texts,
+            "Images, without a tag, that pods can run with. A real cluster pulls them; the embedded one has programs of this machine.",
+        ),
     ],
 };
 
