@@ -21,6 +21,15 @@ pub struct ImageEntry {
 }
 
 impl ImageEntry {
+    /// What the image's own name means at the beginning of a command: its program. Where the entry point is more than a program, even
+    /// that name is looked for in `PATH`.
+    pub(crate) fn named(&self, image: &str) -> String {
+        match self.words.is_empty() {
+            true => self.program.display().to_string(),
+            false => last_name(image).to_owned(),
+        }
+    }
+
     fn entry_point(&self) -> Vec<String> {
         let program = self.program.display().to_string();
         std::iter::once(program)
@@ -86,6 +95,11 @@ fn without_tag(image: &str) -> &str {
     }
 }
 
+/// Without registry, folders and tag.
+fn last_name(image: &str) -> &str {
+    without_tag(image).rsplit('/').next().unwrap_or(image)
+}
+
 /// The command line by Kubernetes' rules: a manifest's `command` replaces the image's entry point and its arguments, `args` only
 /// the arguments. A command that begins with the image's own name means its program, as it would by the image's `PATH`.
 pub(crate) fn command_line(
@@ -96,9 +110,7 @@ pub(crate) fn command_line(
 ) -> Vec<String> {
     let mut line = match command {
         [] => entry.entry_point(),
-        // Where the entry point is more than a program, even its name is a matter of the image's `PATH`.
-        command if !entry.words.is_empty() => command.to_vec(),
-        command => by_path(image, &entry.program.display().to_string(), command),
+        command => by_path(image, &entry.named(image), command),
     };
     match (command, args) {
         ([], []) => line.extend_from_slice(&entry.args),
@@ -109,9 +121,8 @@ pub(crate) fn command_line(
 
 /// A command that begins with the image's own name means its program, as it would by the image's `PATH`.
 pub(crate) fn by_path(image: &str, program: &str, command: &[String]) -> Vec<String> {
-    let name = without_tag(image).rsplit('/').next().unwrap_or(image);
     match command.split_first() {
-        Some((first, rest)) if first == name => [&[program.to_owned()], rest].concat(),
+        Some((first, rest)) if first == last_name(image) => [&[program.to_owned()], rest].concat(),
         _ => command.to_vec(),
     }
 }

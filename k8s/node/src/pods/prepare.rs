@@ -73,7 +73,7 @@ impl Start<'_> {
         );
         let spec = ContainerSpec {
             image: image.to_owned(),
-            program: entry.program.display().to_string(),
+            program: entry.named(image),
             command,
             env: env.into_iter().collect(),
             working_dir: self

@@ -119,7 +119,7 @@ pub struct StartError(pub String);
 pub struct ContainerSpec {
     /// Image as the manifest names it.
     pub image: String,
-    /// The image's own program: what its name means at the beginning of a command.
+    /// What the image's name means at the beginning of a command.
     pub program: String,
     /// Program and arguments.
     pub command: Vec<String>,

@@ -68,6 +68,16 @@ impl Cluster {
                 ..ImageEntry::default()
             },
         );
+        let images = images.with(
+            "keeper",
+            ImageEntry {
+                program: "/bin/sh".into(),
+                words: vec!["-c".into()],
+                env: vec![("GREETING".into(), "$(WORD) from $(POD_IP)".into())],
+                volumes: vec!["/var/lib/keeper/data".into()],
+                ..ImageEntry::default()
+            },
+        );
         Cluster::new(runtime, AddressBlock::claim().unwrap(), images)
     }
 

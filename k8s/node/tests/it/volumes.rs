@@ -134,3 +134,32 @@ async fn an_empty_dir_survives_a_restart_and_tmp_does_not_in_every_tier() {
         cluster.node.shutdown().await;
     }
 }
+
+#[tokio::test]
+async fn an_image_has_words_variables_and_volumes_of_its_own_and_the_manifests_mount_wins() {
+    let Some(runtime) = sandboxed() else { return };
+    let cluster = Cluster::of_processes(runtime);
+    let keep = json!(["echo $GREETING >> /var/lib/keeper/data/x; sleep 100"]);
+    let env = json!([{"name": "WORD", "value": "hello"}]);
+    let mount = json!([{"name": "data", "mountPath": "/var/lib/keeper/data"}]);
+    let containers = json!([{"name": "c", "image": "keeper:1", "args": keep, "env": env}]);
+    cluster.pod("own", containers, json!({})).await;
+    let containers = json!([{"name": "c", "image": "keeper:1", "args": keep, "env": env, "volumeMounts": mount}]);
+    let volumes = json!({"volumes": [{"name": "data", "emptyDir": {}}]});
+    cluster.pod("mounted", containers, volumes).await;
+    for pod in ["own", "mounted"] {
+        cluster.until(pod, is_running).await;
+        let look = "until [ -s /var/lib/keeper/data/x ]; do sleep 0.1; done; cat /var/lib/keeper/data/x; echo hello from $POD_IP";
+        let seen = cluster.sh(pod, look).await;
+        let lines: Vec<_> = seen.lines().collect();
+        assert!(lines.len() == 2 && lines[0] == lines[1], "{seen}");
+    }
+    let kept = |volume: &str| {
+        let pods = std::fs::read_dir(cluster.folder().join("pods")).unwrap();
+        let mut volumes = pods.map(|pod| pod.unwrap().path().join("volumes").join(volume));
+        volumes.find(|path| path.exists())
+    };
+    assert!(kept(".image/c/0/x").is_some());
+    assert!(kept("data/x").is_some());
+    assert!(!std::path::Path::new("/var/lib/keeper").exists());
+}
