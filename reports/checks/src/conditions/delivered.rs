@@ -1,7 +1,7 @@
 //! LoadDelivered: every load was sent as planned, and everything it sent is on the timeline.
 use super::{DELIVERED, concluded};
 use crate::count;
-use model::{Action, Fact, Finding, Load, Micros, Plan, Timeline};
+use model::{Action, Fact, Finding, Load, LoadModel, Micros, Plan, Timeline};
 use std::collections::BTreeSet;
 
 /// More dropped requests than one in a thousand would show in an availability of 99.9 %, the usual objective.
@@ -106,8 +106,8 @@ fn end_of<'a>(step: &str, timeline: &'a Timeline) -> Option<End<'a>> {
 fn off_plan(load: &Load, due: u64) -> Option<u64> {
     let planned = load.planned_requests()?;
     let tolerance = match load.model {
-        model::LoadModel::Open { .. } => planned as f64 * OPEN_TOLERANCE,
-        model::LoadModel::Closed { .. } => 0.0,
+        LoadModel::Open { .. } => planned as f64 * OPEN_TOLERANCE,
+        LoadModel::Closed { .. } => 0.0,
     };
     (planned.abs_diff(due) as f64 > tolerance).then_some(planned)
 }
@@ -116,7 +116,17 @@ fn too_short(step: &str, load: &Load, end: &End, timeline: &Timeline) -> Option<
     let planned = load.duration()?;
     let (from, last) = timeline.span(step)?;
     let took = last.max(end.at).saturating_sub(from);
-    (took + EARLY_MAX < planned).then_some((took, planned))
+    (took + early(load) < planned).then_some((took, planned))
+}
+
+/// After its last request an open load sends nothing for the time between two, and may have had its answer.
+fn early(load: &Load) -> Micros {
+    let between = match &load.model {
+        LoadModel::Open { stages, .. } => stages.last().map(|s| 1.0 / s.rate),
+        LoadModel::Closed { .. } => None,
+    };
+    let between = (between.unwrap_or_default() * 1e6).ceil();
+    EARLY_MAX.max(Micros(between as u64))
 }
 
 #[cfg(test)]
@@ -166,6 +176,28 @@ mod tests {
                 "“siege” sent 120 requests, planned were 100"
             ]
         );
+    }
+
+    #[test]
+    fn a_slow_open_load_may_end_one_interval_early() {
+        let slow = |rate| {
+            let stage = model::Stage {
+                rate,
+                duration: Micros::from_secs(20),
+            };
+            let model = LoadModel::Open {
+                stages: vec![stage],
+                in_flight_max: 1,
+            };
+            let plan = Story::rollout().plan();
+            let (_, load) = plan.loads().next().unwrap();
+            early(&Load {
+                model,
+                ..load.clone()
+            })
+        };
+        assert_eq!(slow(0.2), Micros::from_secs(5));
+        assert_eq!(slow(100.0), EARLY_MAX);
     }
 
     #[test]
