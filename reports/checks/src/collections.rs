@@ -36,13 +36,7 @@ fn finding(check: &str, target: String, verdict: Verdict, because: String) -> Fi
 
 /// The sums of both sides are equal: money, points, stock.
 pub(crate) fn conserved(left: &[Sum], right: &[Sum], timeline: &Timeline) -> Finding {
-    let words = |sums: &[Sum]| {
-        sums.iter()
-            .map(Sum::written)
-            .collect::<Vec<_>>()
-            .join(" + ")
-    };
-    let target = format!("{} == {}", words(left), words(right));
+    let target = format!("{} == {}", Sum::all_written(left), Sum::all_written(right));
     let side = |sums: &[Sum]| -> Result<(f64, usize), String> {
         let mut total = (0.0, 0);
         for sum in sums {

@@ -43,6 +43,17 @@ impl Sum {
         format!("{what} of “{}”{}", self.collect, filter_words(&self.filter))
     }
 
+    /// `rows of “stock” + rows of “sold”`; `0` where nothing is added up.
+    pub fn all_written(sums: &[Sum]) -> String {
+        match sums {
+            [] => "0".into(),
+            sums => {
+                let words: Vec<String> = sums.iter().map(Sum::written).collect();
+                words.join(" + ")
+            }
+        }
+    }
+
     /// The sum. The error names the row that has no number there.
     ///
     /// # Errors
@@ -137,6 +148,12 @@ mod tests {
         assert_eq!(sum.written(), "price of “pays” where status is Paid");
         sum.field = None;
         assert_eq!(sum.of(&rows), Ok(2.0));
+        let both = [sum.clone(), sum.clone()];
+        assert_eq!(
+            Sum::all_written(&both),
+            "rows of “pays” where status is Paid + rows of “pays” where status is Paid"
+        );
+        assert_eq!(Sum::all_written(&[]), "0");
         sum.field = Some("status".into());
         assert_eq!(
             sum.of(&rows).unwrap_err(),

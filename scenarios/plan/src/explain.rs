@@ -501,13 +501,7 @@ fn asked(check: &Check) -> String {
             "every acknowledged write of \"{load}\", at least {at_least}, is found by \"{collect}\""
         ),
         CheckKind::Conserved { left, right } => {
-            let side = |sums: &[Sum]| {
-                sums.iter()
-                    .map(Sum::written)
-                    .collect::<Vec<_>>()
-                    .join(" + ")
-            };
-            format!("{} == {}", side(left), side(right))
+            format!("{} == {}", Sum::all_written(left), Sum::all_written(right))
         }
         CheckKind::Unique {
             collect,
