@@ -1,4 +1,6 @@
 //! What became of pods and endpoints, as bars on the time axis.
+mod together;
+
 use crate::words;
 use model::{Fact, Micros, Plan, PodState, RequestFact, Timeline, Window, WindowState};
 use std::collections::BTreeMap;
@@ -59,7 +61,11 @@ pub(crate) fn lanes(
     };
     let mut shown = window_lanes(plan, windows);
     shown.extend(request_lanes(plan, timeline));
-    let (pods, idle): (Vec<_>, Vec<_>) = pod_lanes(timeline, to)
+    let mut of_pods = pod_lanes(timeline, to);
+    if of_pods.len() > LANES_MAX {
+        of_pods = together::together(of_pods);
+    }
+    let (pods, idle): (Vec<_>, Vec<_>) = of_pods
         .into_iter()
         .map(|(owner, lane)| (owner, clip(lane)))
         .filter(|(_, lane)| !lane.bars.is_empty())
