@@ -8,6 +8,7 @@
 //! - [`worker`]: a program run once as a Job, with its log lines as they come
 pub mod access;
 mod autoscaler;
+mod exporter;
 pub mod look;
 mod needs;
 mod objects;

@@ -2,7 +2,7 @@
 use crate::{
     Cluster, Error, Replicas, View,
     access::{REPORTER, STRIKE_ANNOTATION},
-    autoscaler,
+    autoscaler, exporter,
 };
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::{
@@ -65,11 +65,16 @@ impl Observer {
             namespace,
             eye.clone(),
             |eye, event: Told<Pod>| {
+                let exporter = match event.gone {
+                    true => vec![],
+                    false => exporter::addresses(&event.object),
+                };
                 eye.see(|view| {
-                    pod_state(&event)
-                        .and_then(|p| view.see_pod(p))
-                        .into_iter()
-                        .collect()
+                    let state = pod_state(&event);
+                    if let Some(state) = &state {
+                        view.see_exporter(&state.uid, exporter);
+                    }
+                    state.and_then(|p| view.see_pod(p)).into_iter().collect()
                 });
             },
         ));

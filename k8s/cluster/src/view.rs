@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub struct View {
     /// Pods by uid; those that are gone are not in it.
     pub pods: BTreeMap<String, PodState>,
+    /// Where pods may have their metrics, by uid; those without such a place are not in it.
+    pub exporters: BTreeMap<String, Vec<String>>,
     /// Deployments by name.
     pub deployments: BTreeMap<String, Replicas>,
     /// Names of Services.
@@ -66,6 +68,14 @@ impl View {
             self.pods.insert(pod.uid.clone(), pod.clone())
         };
         (before.as_ref() != Some(&pod)).then_some(Fact::Pod(pod))
+    }
+
+    /// Takes up where a pod may have its metrics.
+    pub(crate) fn see_exporter(&mut self, uid: &str, addresses: Vec<String>) {
+        match addresses.is_empty() {
+            true => self.exporters.remove(uid),
+            false => self.exporters.insert(uid.into(), addresses),
+        };
     }
 
     /// Takes up a Deployment's counts, or that it is gone.

@@ -1,5 +1,5 @@
 //! Whether what was shown not to hold stays so, whatever the evidence that is missing would have shown.
-use model::{CheckKind, Comparison, Metric, Threshold, WorkloadMetric};
+use model::{CheckKind, Comparison, EdgeMetric, Metric, Threshold, WorkloadMetric};
 
 /// True of a check whose failure more evidence cannot turn into a pass: errors do not become fewer, a wrong answer stays wrong.
 /// False where the missing part could have made it hold: nothing failed *yet*, no pod was replaced *yet*.
@@ -11,6 +11,9 @@ pub(crate) fn is_final(kind: &CheckKind) -> bool {
         CheckKind::Workload {
             metric, condition, ..
         } => stays_above(*metric, *condition),
+        CheckKind::Edge {
+            metric, condition, ..
+        } => stays_counted(*metric, *condition),
         CheckKind::ReplacementInside { .. } => false,
         CheckKind::Responses { .. }
         | CheckKind::FailuresAre { .. }
@@ -24,6 +27,17 @@ pub(crate) fn is_final(kind: &CheckKind) -> bool {
         | CheckKind::EndpointsNeverEmpty { .. }
         | CheckKind::NoLostAckedWrites { .. }
         | CheckKind::NoDuplicates { .. } => true,
+    }
+}
+
+/// Calls do not become fewer, nor errors.
+fn stays_counted(metric: EdgeMetric, condition: Threshold) -> bool {
+    use Comparison::{Equal, Less, LessOrEqual};
+    use EdgeMetric::{BreakerOpened, BreakerRejected, Calls, Errors};
+    match (metric, condition.comparison) {
+        (Calls | Errors | BreakerOpened | BreakerRejected, Less | LessOrEqual) => true,
+        (Calls | Errors | BreakerOpened | BreakerRejected, Equal) => condition.value == 0.0,
+        _ => false,
     }
 }
 

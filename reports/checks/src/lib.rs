@@ -4,6 +4,7 @@
 //! - [`windows`]: stretches of time in which requests failed
 //! - `blows`: what became of each blow against a pod, and the windows that belong to it
 //! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
+//! - `graph`: who asked whom; `edge`: what is asked of that
 //! - `collections`: what must be true of whole lists
 //! - `conditions`: the six that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
@@ -12,11 +13,13 @@ mod blows;
 mod collections;
 mod conditions;
 mod duplicates;
+mod edge;
 mod endpoints;
 mod failures;
 mod finality;
 #[cfg(test)]
 mod fixture;
+mod graph;
 mod ledger;
 mod looks;
 mod lost;
@@ -37,11 +40,12 @@ use sample::Sample;
 /// What follows from one arm: its conditions, its findings in the order of the plan, one verdict with one reason.
 pub fn judge(plan: &Plan, timeline: &Timeline) -> Judgement {
     let windows = windows::of_loads(plan, timeline);
+    let graph = graph::of(plan, timeline);
     let conditions = conditions::all(plan, timeline, &windows);
     let seen: Vec<Finding> = plan
         .checks
         .iter()
-        .map(|check| perform(check, plan, timeline, &windows))
+        .map(|check| perform(check, plan, timeline, &windows, &graph))
         .collect();
     let findings = verdict::qualify(plan, &conditions, seen);
     let summaries = plan
@@ -58,11 +62,18 @@ pub fn judge(plan: &Plan, timeline: &Timeline) -> Judgement {
         findings,
         blows: blows::with_outages(blows::dealt(timeline), &windows),
         windows,
+        graph,
         summaries,
     }
 }
 
-fn perform(check: &Check, plan: &Plan, timeline: &Timeline, windows: &[model::Window]) -> Finding {
+fn perform(
+    check: &Check,
+    plan: &Plan,
+    timeline: &Timeline,
+    windows: &[model::Window],
+    graph: &model::Graph,
+) -> Finding {
     let finding = match &check.kind {
         CheckKind::Metric {
             metric,
@@ -76,6 +87,20 @@ fn perform(check: &Check, plan: &Plan, timeline: &Timeline, windows: &[model::Wi
             workload,
             step,
         } => workload::check(*metric, *condition, workload, step.as_deref(), timeline),
+        CheckKind::Edge {
+            metric,
+            condition,
+            from,
+            to,
+            event,
+        } => {
+            let which = edge::Which {
+                from: from.as_deref(),
+                to,
+                event: event.as_deref(),
+            };
+            edge::check(*metric, *condition, &which, graph, timeline)
+        }
         CheckKind::FailuresAre {
             load,
             one_of,

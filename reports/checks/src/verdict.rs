@@ -64,7 +64,7 @@ const WHOLE: &str = "";
 fn steps_of(kind: &CheckKind) -> Vec<&str> {
     match kind {
         // What becomes of a workload from the first step to the last is seen with every fault.
-        CheckKind::Workload { step: None, .. } => vec![WHOLE],
+        CheckKind::Workload { step: None, .. } | CheckKind::Edge { .. } => vec![WHOLE],
         CheckKind::Workload {
             step: Some(step), ..
         }

@@ -9,6 +9,7 @@ mod charts;
 mod json;
 mod junit;
 mod lanes;
+mod layout;
 mod markdown;
 mod page;
 mod series;

@@ -1,7 +1,7 @@
 //! HTTP/1.1 on connections of our own: nothing between the schedule and the socket.
 use crate::{answer::Answer, dns::look_up, template::Prepared};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper::{
     Request, Uri,
     client::conn::http1::{self, SendRequest},
@@ -142,4 +142,38 @@ fn path_and_query(url: &reqwest::Url) -> String {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     }
+}
+
+/// Why there was no answer to [`get`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoAnswer {
+    /// Nobody is there.
+    Unreached,
+    /// Somebody is there who does not speak HTTP.
+    NotHttp,
+}
+
+/// Reads a page from `address:port`, on a connection of its own, if it has at most so many bytes.
+pub(crate) async fn get(
+    address: &str,
+    path: &str,
+    bytes_max: usize,
+) -> Result<(u16, String), NoAnswer> {
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|_| NoAnswer::Unreached)?;
+    let said = |_| NoAnswer::NotHttp;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
+    // Its failures come back through the sender.
+    tokio::spawn(connection);
+    let request = Request::get(path)
+        .header(HOST, address)
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| NoAnswer::NotHttp)?;
+    let answer = sender.send_request(request).await.map_err(said)?;
+    let status = answer.status().as_u16();
+    let body = Limited::new(answer.into_body(), bytes_max).collect().await;
+    let body = body.map_err(|_| NoAnswer::NotHttp)?.to_bytes();
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }

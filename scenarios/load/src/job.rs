@@ -28,6 +28,11 @@ pub enum LoadJob {
         /// Which, and when it is.
         collect: CollectJob,
     },
+    /// Ask pods what they have counted, again and again.
+    Scrape {
+        /// Whom, and how often.
+        scrape: ScrapeJob,
+    },
     /// Wait until each address is reached.
     Reach {
         /// With a name of the cluster: `http://host:port`, which must answer a request, or `host:port`, which must keep a connection.
@@ -35,6 +40,19 @@ pub enum LoadJob {
         /// Then the first that does not is why the job was cut short.
         timeout: Micros,
     },
+}
+
+/// Pods that are asked for their metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScrapeJob {
+    /// Where each pod may have them, as `address:port`, by its name.
+    pub targets: BTreeMap<String, Vec<String>>,
+    /// How often.
+    pub every: Micros,
+    /// After so many rounds it is over; else when no pod answers any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<u64>,
 }
 
 /// A paged HAL list that is read over and over until it has enough entries and no longer changes.

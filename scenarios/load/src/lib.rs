@@ -7,11 +7,13 @@
 //! - [`worker`]: does it
 //!
 //! Users in a loop are driven by goose (`closed`), arrivals at a rate by `open`; `once` sends requests in order,
-//! `collect` reads a paged list until it is whole and `reach` waits until addresses accept connections.
+//! `collect` reads a paged list until it is whole, `scrape` asks pods for their metrics (`exposition`) and `reach` waits until
+//! addresses accept connections.
 mod answer;
 mod closed;
 mod collect;
 mod dns;
+mod exposition;
 mod failure;
 mod http;
 pub mod job;
@@ -21,10 +23,12 @@ mod output;
 mod pace;
 mod reach;
 mod save;
+mod scrape;
 mod template;
 mod turn;
 pub mod wire;
 pub mod worker;
 
-pub use job::{CollectJob, LoadJob, Until};
+pub use exposition::Counts;
+pub use job::{CollectJob, LoadJob, ScrapeJob, Until};
 pub use worker::{WorkError, main_worker, work};

@@ -1,5 +1,6 @@
 //! What a worker prints, one JSON value a line, as small as it can be: at a thousand requests a second it goes through a
 //! kubelet's log file. A pod's log holds other lines too; they do not parse, and readers skip them.
+use crate::exposition::Counts;
 use model::{ErrorKind, Fact, Micros, Observation, RequestFact, rows};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,6 +44,9 @@ pub enum Line {
         #[serde(rename = "ok")]
         complete: bool,
     },
+    /// What a pod has counted, when that changed.
+    #[serde(rename = "m")]
+    Counted(String, Counts),
     /// Everything has been printed. Always the last line.
     #[serde(rename = "e")]
     Ended {

@@ -6,7 +6,7 @@ use crate::{
     job::JOB_VARIABLE,
     once, open,
     output::{self, Lines},
-    reach,
+    reach, scrape,
     template::BadRequest,
     wire::Line,
 };
@@ -98,6 +98,7 @@ async fn perform(
             (list.send(&lines, &stop).await, None)
         }
         LoadJob::Collect { collect } => (collect::run(collect, &lines, &stop).await?, None),
+        LoadJob::Scrape { scrape } => (scrape::run(scrape, &lines, &stop).await, None),
         LoadJob::Reach { addresses, timeout } => {
             (reach::run(addresses, *timeout, &stop).await, None)
         }

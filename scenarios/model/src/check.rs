@@ -1,6 +1,6 @@
 //! What is asked of a timeline.
 use crate::{
-    Expected, ExpectedOutput, Failure, Metric, WorkloadMetric,
+    EdgeMetric, Expected, ExpectedOutput, Failure, Metric, WorkloadMetric,
     metric::Unit,
     rows::{Filter, Sum},
 };
@@ -83,6 +83,21 @@ pub enum CheckKind {
         /// During the load of that step alone; from the first step to the last, if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,
+    },
+    /// A figure of what went from one service to another against a threshold.
+    Edge {
+        /// Which figure.
+        metric: EdgeMetric,
+        /// What must hold of it.
+        condition: Threshold,
+        /// Who called or published; the load worker, if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        /// Who was called or handled.
+        to: String,
+        /// Of events of this type; of calls, if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<String>,
     },
     /// Every failed request of the load failed in one of these ways.
     FailuresAre {

@@ -11,6 +11,8 @@
 //! - [`rows`]: what was read of collections
 //! - [`saved`]: what later requests use of earlier answers
 //! - [`metric`]: figures, and what they are measured in
+//! - [`telemetry`]: what pods say of their own traffic
+//! - [`graph`]: who asked whom, and how that went
 //! - [`observation`], [`timeline`]: what was seen, on one clock
 //! - [`window`]: stretches of time in which requests failed
 //! - [`siege`]: the summary siege would have printed
@@ -19,6 +21,7 @@ pub mod chaos;
 pub mod check;
 pub mod expected;
 pub mod fault;
+pub mod graph;
 pub mod load;
 pub mod look;
 pub mod metric;
@@ -29,6 +32,7 @@ pub mod rows;
 pub mod saved;
 pub mod siege;
 pub mod strike;
+pub mod telemetry;
 pub mod time;
 pub mod timeline;
 pub mod verdict;
@@ -38,6 +42,7 @@ pub use chaos::{ChaosPlan, EmptyTarget, Safety, Share};
 pub use check::{Check, CheckKind, Comparison, Severity, Threshold};
 pub use expected::{Difference, Expected};
 pub use fault::{Fault, FaultKind};
+pub use graph::{Edge, EdgeMetric, Graph};
 pub use load::{Connection, Load, LoadModel, Request, Stage};
 pub use look::{Execution, ExpectedOutput, Holds, ObjectsOf, PodChoice, PodsOf, Wanted};
 pub use metric::{Failure, Metric, WorkloadMetric};
@@ -47,6 +52,7 @@ pub use report::{ArmReport, Judgement, Report};
 pub use saved::{Save, Saved, Source};
 pub use siege::SiegeSummary;
 pub use strike::{Aim, Course, Mode, Rhythm, Selector, Strike};
+pub use telemetry::{Breaker, BreakerState, PodCounts};
 pub use time::Micros;
 pub use timeline::Timeline;
 pub use verdict::{ExitCode, Finding, Verdict};

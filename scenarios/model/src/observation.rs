@@ -1,5 +1,5 @@
 //! What was seen, each on the run's clock.
-use crate::{Execution, Micros, Strike, rows::Row};
+use crate::{BreakerState, Execution, Micros, PodCounts, Strike, rows::Row};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -202,6 +202,15 @@ pub enum Fact {
         targets: String,
         /// Its conditions with status and reason: `ScalingActive False FailedGetResourceMetric`.
         conditions: Vec<String>,
+    },
+    /// A pod's own counts of its calls and events changed.
+    Counted(PodCounts),
+    /// A breaker changed.
+    Breaker(BreakerState),
+    /// All pods that count were asked once more, after the last step.
+    Asked {
+        /// Those that answered.
+        pods: Vec<String>,
     },
     /// A Kubernetes event.
     Event {

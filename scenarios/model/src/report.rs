@@ -1,5 +1,5 @@
 //! What a reader gets: the judged arms of a scenario.
-use crate::{ExitCode, Finding, Micros, Plan, SiegeSummary, Timeline, Verdict, Window};
+use crate::{ExitCode, Finding, Graph, Micros, Plan, SiegeSummary, Timeline, Verdict, Window};
 use serde::{Deserialize, Serialize};
 
 /// What the checks make of one arm: a function of its plan and its timeline.
@@ -25,6 +25,9 @@ pub struct Judgement {
     pub blows: Vec<Blow>,
     /// A summary for each load, by the name of its step.
     pub summaries: Vec<LoadSummary>,
+    /// Who asked whom.
+    #[serde(default, skip_serializing_if = "Graph::is_empty")]
+    pub graph: Graph,
     /// How a process that did only this would end.
     pub exit: ExitCode,
 }

@@ -6,9 +6,9 @@ use crate::problem::meant;
 use crate::quantity::{condition, condition_way_out};
 use crate::rows;
 use crate::system::System;
-use crate::words::{self, ERROR_KINDS, Figure};
+use crate::words::{self, EDGE_METRICS, ERROR_KINDS, Figure};
 use model::metric::Unit;
-use model::{Action, Check, CheckKind, Failure, Severity, Threshold, WorkloadMetric};
+use model::{Action, Check, CheckKind, EdgeMetric, Failure, Severity, Threshold, WorkloadMetric};
 
 /// All checks of a plan: those of its steps, then the objectives, then the invariants.
 pub fn read(spec: &Object, method: &Method, system: Option<&System>) -> Vec<Check> {
@@ -70,13 +70,25 @@ fn objective_kind(o: &Object, heads: &Heads, system: Option<&System>) -> Option<
             &["deployment", "service", "load", "oneOf", "atLeast"],
             "beside a metric: write step",
         );
+        o.refuses(&["from", "to", "event"], "without type: write type: edge");
         return figure(o, heads, system);
     }
-    o.refuses(
-        &["metric", "successCondition", "step", "workload"],
-        "beside a type",
-    );
     let word = o.one_of("type")?;
+    if word == "edge" {
+        return edge(o, system);
+    }
+    o.refuses(
+        &[
+            "metric",
+            "successCondition",
+            "step",
+            "workload",
+            "from",
+            "to",
+            "event",
+        ],
+        &format!("in {word}"),
+    );
     let (needed, kind) = match word {
         "replacement-inside" => ("deployment", "Deployment"),
         "endpoints-never-empty" => ("service", "Service"),
@@ -105,6 +117,63 @@ fn objective_kind(o: &Object, heads: &Heads, system: Option<&System>) -> Option<
             service: name,
             load: load?,
         },
+    })
+}
+
+/// A figure of what goes from one service to another.
+fn edge(o: &Object, system: Option<&System>) -> Option<CheckKind> {
+    o.refuses(
+        &[
+            "step",
+            "workload",
+            "load",
+            "deployment",
+            "service",
+            "oneOf",
+            "atLeast",
+        ],
+        "in edge: it is of the whole run",
+    );
+    for needed in ["metric", "successCondition", "to"] {
+        o.needs(needed, "edge");
+    }
+    let service = |field| {
+        let (node, name) = o.word(field)?;
+        // Who is called is a Service; who only hears of events need not be one.
+        let kind = if field == "to" && o.get("event").is_none() {
+            "Service"
+        } else {
+            "Deployment"
+        };
+        if let Some(system) = system {
+            system.must_have(kind, name, node, o.log);
+        }
+        Some(name.to_string())
+    };
+    let (from, to) = (service("from"), service("to"));
+    let event = o.text("event").map(str::to_owned);
+    if let (Some(_), None, Some(node)) = (&event, &from, o.get("event")) {
+        o.log
+            .bad(node, "the load worker publishes no events", "write from");
+    }
+    let (node, word) = o.word("metric")?;
+    let metric = word.parse::<EdgeMetric>();
+    let metric = metric.map_err(|_| {
+        let message = format!("no such metric of an edge: \"{word}\"");
+        o.log.bad(node, message, meant(word, EDGE_METRICS.to_vec()));
+    });
+    let metric = metric.ok()?;
+    if event.is_some() && !metric.is_of_events() {
+        let message = format!("events have no {word}");
+        o.log
+            .bad(node, message, "write calls, rate, errors or errorRatio");
+    }
+    Some(CheckKind::Edge {
+        metric,
+        condition: threshold(o, metric.unit())?,
+        from,
+        to: to?,
+        event,
     })
 }
 

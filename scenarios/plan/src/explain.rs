@@ -473,6 +473,18 @@ fn asked(check: &Check) -> String {
                 during.unwrap_or_default()
             )
         }
+        CheckKind::Edge {
+            metric,
+            condition,
+            from,
+            to,
+            event,
+        } => {
+            let from = from.as_deref().unwrap_or(model::graph::LOAD_WORKER);
+            let edge = model::graph::written(from, to, event.as_deref());
+            let condition = condition.write(metric.unit());
+            format!("{} of {edge} {condition}", metric.word())
+        }
         CheckKind::FailuresAre {
             load,
             one_of,

@@ -12,6 +12,7 @@ mod progress;
 mod recorder;
 mod recover;
 mod run;
+mod scrape;
 mod steps;
 mod stop;
 mod traffic;

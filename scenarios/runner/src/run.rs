@@ -4,6 +4,7 @@ use crate::{
     clock::RunClock,
     gate::Gate,
     recorder::{Recorder, Writing},
+    scrape::Scraping,
     steps::Stage,
     traffic::{Kept, Ledger, Traffic},
 };
@@ -137,7 +138,9 @@ async fn perform(
             recorder.note(Fact::Phase {
                 phase: Phase::Running,
             });
+            let scraping = Scraping::begin(&stage);
             stage.perform().await;
+            scraping.end().await;
         }
     };
     let stopped = tokio::select! {

@@ -147,7 +147,7 @@ impl Traffic {
     }
 
     /// Runs a worker to its end; `take` gets its lines.
-    async fn work<T, F: Future<Output = T>>(
+    pub(crate) async fn work<T, F: Future<Output = T>>(
         &self,
         name: &str,
         job: &LoadJob,
@@ -263,8 +263,9 @@ impl Traffic {
                         cut_short,
                     });
                 }
-                // Somebody else's line in the same log. A lost one of ours shows in the worker's own count.
-                Err(_) => {}
+                // Somebody else's line in the same log. A lost one of ours shows in the worker's own count. Counts of pods are asked
+                // for by workers that nothing else is asked of.
+                Ok(wire::Line::Counted(..)) | Err(_) => {}
             }
         }
         ended

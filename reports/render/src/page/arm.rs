@@ -1,5 +1,5 @@
 //! Everything about one arm.
-use super::{anchor, answers, badge, events, faults, loads, plot, tables};
+use super::{anchor, answers, badge, events, faults, graph, loads, plot, tables};
 use maud::{Markup, html};
 use model::{ArmReport, Fact};
 
@@ -13,6 +13,7 @@ pub(super) fn of(arm: &ArmReport, index: usize, arms: usize) -> Markup {
             }
             (tables::objectives(arm))
             (plot::of(arm, index))
+            (graph::of(arm))
             (faults::of(arm))
             (answers::of(arm))
             @for summary in &arm.judgement.summaries { (loads::of(arm, summary)) }

@@ -243,6 +243,9 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
             false => ("trouble", format!("not cleaned up: {detail}")),
         },
         Fact::Gap { what } => ("trouble", format!("gap: {what}")),
+        // The graph and the lanes tell of these.
+        Fact::Counted(_) | Fact::Asked { .. } => return None,
+        Fact::Breaker(_) => return None,
         Fact::Event { .. } | Fact::Replicas { .. } | Fact::Request(_) | Fact::Pod(_) => {
             return None;
         }

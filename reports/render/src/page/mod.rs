@@ -1,13 +1,14 @@
 //! page — one self-contained HTML file: no script, no network, light and dark, for screens, phones and paper.
 //!
 //! - `headline`: what is claimed, the verdict and its one reason
-//! - `arm`: everything about one arm, from `tables`, `plot`, `faults`, `loads` and `events`
+//! - `arm`: everything about one arm, from `tables`, `plot`, `graph`, `faults`, `loads` and `events`
 //! - `repeat`: how to do it again
 mod answers;
 mod arm;
 mod blows;
 mod events;
 mod faults;
+mod graph;
 mod headline;
 mod loads;
 mod plot;

@@ -4,17 +4,18 @@ use super::{Form, Type, may, must};
 use model::{Metric, WorkloadMetric};
 
 /// The types of objectives that are no metrics.
-pub const OBJECTIVES: [&str; 3] = [
+pub const OBJECTIVES: [&str; 4] = [
     "replacement-inside",
     "endpoints-never-empty",
     "failures-are",
+    "edge",
 ];
 
-const METRIC_ABOUT: &str = "A figure. Of a load or a step with requests: availability, errorRatio, errors, errors.<kind> (dns, connectionRefused, connectionReset, timeout, protocol, other), status.<code> (answers with that code), unavailability.windows, .longest, .total, latency.p50, .p90, .p99, .p999, requests, throughput (good answers a second). Of a workload: replicas.max, .min, .last (ready ones), replicas.desired.max, .min, .last (asked for), scaleOut.reaction (from the first request until more are asked for), restarts, restart.first (from when a container ran to its first restart), crashLoop.restarts (RESTARTS when CrashLoopBackOff is first seen).";
+const METRIC_ABOUT: &str = "A figure. Of a load or a step with requests: availability, errorRatio, errors, errors.<kind> (dns, connectionRefused, connectionReset, timeout, protocol, other), status.<code> (answers with that code), unavailability.windows, .longest, .total, latency.p50, .p90, .p99, .p999, requests, throughput (good answers a second). Of a workload: replicas.max, .min, .last (ready ones), replicas.desired.max, .min, .last (asked for), scaleOut.reaction (from the first request until more are asked for), restarts, restart.first (from when a container ran to its first restart), crashLoop.restarts (RESTARTS when CrashLoopBackOff is first seen). Of an edge: calls, rate (a second), errors (answers of 400 and more, or none), errorRatio, latency.mean, .p50, .p90, .p99 (of calls that ended well), breaker.opened (how often), breaker.rejected (calls it refused), breaker.timeToOpen (from the first step); of events the first four.";
 
 pub static OBJECTIVE: Type = Type {
     name: "objective",
-    about: "A metric with its successCondition, or one of the types.",
+    about: "A metric with its successCondition, or one of the types; edge is a type with a metric.",
     fields: &[
         may(
             "name",
@@ -22,6 +23,21 @@ pub static OBJECTIVE: Type = Type {
             "Unique among all checks. Default: the metric or the type.",
         ),
         may("metric", Form::Text, METRIC_ABOUT),
+        may(
+            "from",
+            Form::Text,
+            "Of edge: the service that calls, or that publishes the event. Default: the load worker.",
+        ),
+        may(
+            "to",
+            Form::Text,
+            "Of edge: the service that is called, or that handles the event.",
+        ),
+        may(
+            "event",
+            Form::Text,
+            "Of edge: events of this type, e.g. AuthApproved. Default: calls.",
+        ),
         may(
             "successCondition",
             Form::Condition,
@@ -35,7 +51,7 @@ pub static OBJECTIVE: Type = Type {
         may(
             "type",
             Form::OneOf(&OBJECTIVES),
-            "replacement-inside: a pod of the deployment was replaced during the load; endpoints-never-empty: at every moment of the load the service had a ready endpoint; failures-are: every failed request of the load is one of oneOf.",
+            "replacement-inside: a pod of the deployment was replaced during the load; endpoints-never-empty: at every moment of the load the service had a ready endpoint; failures-are: every failed request of the load is one of oneOf; edge: the metric of what went from one service to another meets its successCondition (needs the metrics of from, of an event those of to as well).",
         ),
         may(
             "workload",
@@ -101,6 +117,21 @@ const WORKLOAD_METRICS: [&str; 10] = [
     "restarts",
     "restart.first",
     "crashLoop.restarts",
+];
+
+/// The words for figures of edges.
+pub const EDGE_METRICS: [&str; 11] = [
+    "calls",
+    "rate",
+    "errors",
+    "errorRatio",
+    "latency.mean",
+    "latency.p50",
+    "latency.p90",
+    "latency.p99",
+    "breaker.opened",
+    "breaker.rejected",
+    "breaker.timeToOpen",
 ];
 
 /// What a word for a figure stands for.
@@ -244,6 +275,7 @@ pub static INVARIANT: Type = Type {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::EdgeMetric;
 
     #[test]
     fn the_words_are_those_of_the_model() {
@@ -252,7 +284,9 @@ mod tests {
             WORKLOAD_METRICS,
             WorkloadMetric::ALL.map(WorkloadMetric::word)
         );
-        for word in LOAD_METRICS.iter().chain(&WORKLOAD_METRICS) {
+        assert_eq!(EDGE_METRICS, EdgeMetric::ALL.map(EdgeMetric::word));
+        let others = WORKLOAD_METRICS.iter().chain(&EDGE_METRICS);
+        for word in LOAD_METRICS.iter().chain(others) {
             let (group, member) = word.rsplit_once('.').unwrap_or((word, ""));
             let told = METRIC_ABOUT.contains(group) && METRIC_ABOUT.contains(member);
             assert!(told, "{word}");

@@ -16,7 +16,7 @@ mod scenario;
 mod step;
 
 pub use chaos::CHAOS;
-pub use check::{Figure, INVARIANT, OBJECTIVE, figure};
+pub use check::{EDGE_METRICS, Figure, INVARIANT, OBJECTIVE, figure};
 pub use load::{ERROR_KINDS, LOAD, REQUEST};
 pub use recorded::{DOCUMENTED, SIEGE};
 pub use scenario::{PARAM, PATCH, SCENARIO, SPEC};

@@ -4,12 +4,12 @@ mod plans;
 mod told;
 
 use model::{
-    Action, CheckKind, Comparison, Documented, ErrorKind, Expected, Fact, FaultKind, Metric,
-    Micros, Mutant, Report, RequestFact, Timeline,
+    Action, Breaker, CheckKind, Comparison, Documented, EdgeMetric, ErrorKind, Expected, Fact,
+    FaultKind, Metric, Micros, Mutant, Report, RequestFact, Threshold, Timeline,
 };
 use plans::{after, check, fault, metric, plan, request, step, writes};
 use serde_json::json;
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 use told::{Life, Told, answer};
 
 fn ms(ms: u64) -> Micros {
@@ -111,6 +111,19 @@ pub fn async_alarm() -> Report {
             },
         ),
         check(
+            "auth is asked for every room",
+            CheckKind::Edge {
+                metric: EdgeMetric::Calls,
+                condition: Threshold {
+                    comparison: Comparison::GreaterOrEqual,
+                    value: 160.0,
+                },
+                from: Some("room".into()),
+                to: "auth".into(),
+                event: None,
+            },
+        ),
+        check(
             "no alarm is there twice",
             CheckKind::NoDuplicates { load, collect },
         ),
@@ -155,6 +168,23 @@ fn alarm_away() -> Timeline {
     told.at(2020, Fact::Request(ask));
     told.ended("ask", 2030);
     told.load("register", 40, 2100..6100, |_| Ok(201));
+    let asked = told.calls("auth", &[("2xx", 160), ("timeout", 3)], 0.0042);
+    told.counts(
+        4100,
+        "room-6448f765fc-jsbgr",
+        "room",
+        asked,
+        &[("RoomRegistered", 157, 0)],
+    );
+    told.breaker(4100, "room-6448f765fc-jsbgr", "auth", Breaker::Open);
+    told.breaker(5100, "room-6448f765fc-jsbgr", "auth", Breaker::Closed);
+    told.counts(
+        6100,
+        "auth-5d8f9b7c44-q2wkx",
+        "auth",
+        BTreeMap::new(),
+        &[("RoomRegistered", 0, 160), ("AuthApproved", 160, 0)],
+    );
     told.begun("restore", 6200);
     told.pod(6300, "alarm", "77cd9d57-x8b2c", Life::Pending);
     told.pod(6420, "alarm", "77cd9d57-x8b2c", Life::Running);
@@ -175,7 +205,18 @@ fn alarm_away() -> Timeline {
         complete: true,
     };
     told.at(9200, collected);
+    told.counts(
+        9205,
+        "alarm-77cd9d57-x8b2c",
+        "alarm",
+        BTreeMap::new(),
+        &[("AuthApproved", 0, 160)],
+    );
     told.ended("collect", 9210);
+    let pods = ["room-6448f765fc-jsbgr", "alarm-77cd9d57-x8b2c"]
+        .map(String::from)
+        .into();
+    told.at(9220, Fact::Asked { pods });
     told.timeline(9300)
 }
 

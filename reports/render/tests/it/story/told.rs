@@ -1,9 +1,12 @@
 //! Observations as they are told: a system of four services that is ready after 900 ms, and what happens to it.
 use super::ms;
 use model::{
-    ErrorKind, Fact, Micros, Observation, PodState, RequestFact, Timeline, observation::Phase,
+    Breaker, BreakerState, ErrorKind, Fact, Micros, Observation, PodCounts, PodState, RequestFact,
+    Timeline,
+    observation::Phase,
+    telemetry::{Calls, Events},
 };
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 pub enum Life {
     Pending,
@@ -102,6 +105,56 @@ impl Told {
     pub fn endpoints(&mut self, at: u64, service: &str, ready: u32) {
         let service = service.into();
         self.at(at, Fact::Endpoints { service, ready });
+    }
+
+    /// Calls of one service to another, with their mean time.
+    pub fn calls(&self, to: &str, endings: &[(&str, u64)], mean: f64) -> BTreeMap<String, Calls> {
+        let good = endings.first().map_or(0, |(_, n)| *n);
+        let calls = Calls {
+            endings: endings.iter().map(|(e, n)| (e.to_string(), *n)).collect(),
+            seconds: mean * good as f64,
+            buckets: vec![(0.0025, good / 20), (0.005, good * 9 / 10), (0.01, good)],
+        };
+        [(to.to_string(), calls)].into()
+    }
+
+    /// What a pod has counted: its calls, and how many events of a type it published and handled.
+    pub fn counts(
+        &mut self,
+        at: u64,
+        pod: &str,
+        service: &str,
+        calls: BTreeMap<String, Calls>,
+        events: &[(&str, u64, u64)],
+    ) {
+        let events = events.iter().map(|(kind, published, handled)| {
+            let events = Events {
+                published: *published,
+                handled: *handled,
+                failed: 0,
+            };
+            (kind.to_string(), events)
+        });
+        let counts = PodCounts {
+            pod: pod.into(),
+            service: service.into(),
+            calls,
+            events: events.collect(),
+        };
+        self.at(at, Fact::Counted(counts));
+    }
+
+    pub fn breaker(&mut self, at: u64, client: &str, service: &str, state: Breaker) {
+        let state = BreakerState {
+            client: client.into(),
+            side: "caller".into(),
+            service: service.into(),
+            state,
+            requests: 100,
+            rejected: 0,
+            ejections: 0,
+        };
+        self.at(at, Fact::Breaker(state));
     }
 
     /// Requests at a rate; good ones take 2 to 9 ms, now and then longer.
