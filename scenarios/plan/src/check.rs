@@ -87,7 +87,7 @@ fn objective_kind(o: &Object, heads: &Heads, system: Option<&System>) -> Option<
             "to",
             "event",
         ],
-        &format!("in {word}"),
+        "beside a type",
     );
     let (needed, kind) = match word {
         "replacement-inside" => ("deployment", "Deployment"),
