@@ -97,3 +97,35 @@ fn both_arms_of_zero_downtime_are_inconclusive_without_a_redeploy() {
 fn both_arms_of_zero_downtime_fail_with_each_others_probes() {
     fails_without_the_mechanism("mybnb/zero-downtime", Turn::take);
 }
+
+/// Every scenario of the catalogue. It takes the better part of an hour, so it is asked for.
+#[test]
+fn every_scenario_can_tell() {
+    const ASKED_FOR: &str = "BROWNOUT_EVERY_MUTANT";
+    if std::env::var_os(ASKED_FOR).is_none() {
+        println!("every_scenario_can_tell: skipped; set {ASKED_FOR}=1 to have it");
+        return;
+    }
+    let mut wrong = vec![];
+    for scenario in plan::catalog().list() {
+        for (mutant, expected, code) in [
+            ("no-fault", "inconclusive", 2),
+            ("mechanism-off", "fail", 1),
+        ] {
+            let room = Room::new();
+            let ended = {
+                let _turn = Turn::alone();
+                room.scenarios(&[scenario.name(), "--mutant", mutant]).end()
+            };
+            let verdicts = verdicts(&room.run());
+            let is_so = verdicts.iter().all(|(verdict, _)| verdict == expected);
+            if ended.code != Some(code) || !is_so {
+                wrong.push(format!(
+                    "{} --mutant {mutant}: {verdicts:?}",
+                    scenario.name()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
