@@ -121,6 +121,10 @@ pub async fn start(options: Options) -> Result<Embedded, Error> {
     let node = node::start(api.client("default"), config).map_err(folder)?;
     api.set_streams(Arc::new(node.clone()));
     api.set_metrics(Arc::new(node.clone()));
+    // Whoever asks for the nodes right away is to find it. The watch is in this process: it does not break.
+    let nodes = kube::Api::<k8s_openapi::api::core::v1::Node>::all(api.client("default"));
+    let is_there = |found: Option<&_>| found.is_some();
+    let _ = kube::runtime::wait::await_condition(nodes, node::NODE_NAME, is_there).await;
     Ok(Embedded {
         api,
         node,
