@@ -8,13 +8,16 @@
 //! - [`worker`]: a program run once as a Job, with its log lines as they come
 pub mod access;
 mod autoscaler;
+mod breaker;
 mod exporter;
+mod facts;
 pub mod look;
 mod needs;
 mod objects;
 mod observe;
 mod pods;
 mod view;
+mod watch;
 pub mod worker;
 
 pub use needs::Lack;

@@ -1,21 +1,23 @@
 //! Watching a namespace: every change becomes a fact and part of the view.
 use crate::{
-    Cluster, Error, Replicas, View,
-    access::{REPORTER, STRIKE_ANNOTATION},
-    autoscaler, exporter,
+    Cluster, Error, View, autoscaler,
+    breaker::{self, DestinationRule},
+    exporter,
+    facts::{event_fact, ready_endpoints, replicas, state_of},
+    watch::{Told, told},
 };
-use futures::{Stream, StreamExt};
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    autoscaling::v2::HorizontalPodAutoscaler,
-    core::v1::{Event, Pod, Service},
-    discovery::v1::EndpointSlice,
+use futures::StreamExt;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::Deployment,
+        autoscaling::v2::HorizontalPodAutoscaler,
+        core::v1::{Event, Pod, Service},
+        discovery::v1::EndpointSlice,
+    },
 };
-use kube::{
-    Api, Resource, ResourceExt,
-    runtime::{WatchStreamExt, watcher},
-};
-use model::{Fact, PodState, Strike};
+use kube::{Api, Resource, ResourceExt};
+use model::Fact;
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 use tokio::{
@@ -48,7 +50,7 @@ impl Eye {
 }
 
 impl Observer {
-    /// Watches pods, Deployments, autoscalers, Services, endpoints and events of a namespace and sends what changes to `facts`.
+    /// Watches pods, Deployments, autoscalers, Services, endpoints, breakers of a mesh and events of a namespace and sends what changes to `facts`.
     pub fn start(
         cluster: &Cluster,
         namespace: &str,
@@ -70,7 +72,7 @@ impl Observer {
                     false => exporter::addresses(&event.object),
                 };
                 eye.see(|view| {
-                    let state = pod_state(&event);
+                    let state = state_of(&event.object, event.gone);
                     if let Some(state) = &state {
                         view.see_exporter(&state.uid, exporter);
                     }
@@ -145,6 +147,7 @@ impl Observer {
                 eye.see(|view| view.see_endpoints(&service, ready).into_iter().collect());
             },
         ));
+        watches.spawn(breakers(cluster, namespace, eye.clone()));
         watches.spawn(each(cluster, namespace, eye, |eye, event: Told<Event>| {
             if !event.gone {
                 eye.see(|view| {
@@ -204,12 +207,7 @@ impl Observer {
     }
 }
 
-/// An object as a watch tells it.
-struct Told<K> {
-    object: K,
-    gone: bool,
-}
-
+/// Shows every change of a kind to `see`, for ever.
 fn each<K, F>(
     cluster: &Cluster,
     namespace: &str,
@@ -217,7 +215,7 @@ fn each<K, F>(
     mut see: F,
 ) -> impl Future<Output = ()> + Send + use<K, F>
 where
-    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
         + Clone
         + Debug
         + DeserializeOwned
@@ -236,213 +234,33 @@ where
     }
 }
 
-/// Changes of a kind for ever; after a broken watch the list is read again, and what went meanwhile is told as gone.
-fn told<K>(api: Api<K>) -> impl Stream<Item = Told<K>> + Send
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
-{
-    let mut known: BTreeMap<String, K> = BTreeMap::new();
-    let mut listing: Option<BTreeMap<String, K>> = None;
-    watcher(api, watcher::Config::default())
-        .default_backoff()
-        .flat_map(move |event| {
-            let mut out = vec![];
-            let uid = |o: &K| o.uid().unwrap_or_default();
-            match event {
-                Ok(watcher::Event::Init) => listing = Some(BTreeMap::new()),
-                Ok(watcher::Event::InitApply(object)) => {
-                    if let Some(listing) = &mut listing {
-                        listing.insert(uid(&object), object.clone());
-                    }
-                    out.push(Told {
-                        object,
-                        gone: false,
-                    });
-                }
-                Ok(watcher::Event::InitDone) => {
-                    let now = listing.take().unwrap_or_default();
-                    let before = std::mem::replace(&mut known, now);
-                    let gone = before
-                        .into_iter()
-                        .filter(|(uid, _)| !known.contains_key(uid));
-                    out.extend(gone.map(|(_, object)| Told { object, gone: true }));
-                }
-                Ok(watcher::Event::Apply(object)) => {
-                    known.insert(uid(&object), object.clone());
-                    out.push(Told {
-                        object,
-                        gone: false,
-                    });
-                }
-                Ok(watcher::Event::Delete(object)) => {
-                    known.remove(&uid(&object));
-                    out.push(Told { object, gone: true });
-                }
-                Err(error) => tracing::debug!(%error, "a watch broke and is begun again"),
-            }
-            futures::stream::iter(out)
-        })
-}
-
-fn pod_state(told: &Told<Pod>) -> Option<PodState> {
-    state_of(&told.object, told.gone)
-}
-
-/// A pod as a fact.
-pub(crate) fn state_of(pod: &Pod, gone: bool) -> Option<PodState> {
-    let status = pod.status.as_ref();
-    let conditions = status
-        .and_then(|s| s.conditions.as_deref())
-        .unwrap_or_default();
-    let containers = status
-        .and_then(|s| s.container_statuses.as_deref())
-        .unwrap_or_default();
-    let reasons = containers.iter().filter_map(|c| {
-        let state = c.state.as_ref()?;
-        let waiting = state.waiting.as_ref().and_then(|w| w.reason.clone());
-        waiting.or_else(|| state.terminated.as_ref().and_then(|t| t.reason.clone()))
-    });
-    Some(PodState {
-        name: pod.name_any(),
-        uid: pod.uid()?,
-        owner: owner_of(pod),
-        template: pod
-            .labels()
-            .get("pod-template-hash")
-            .cloned()
-            .unwrap_or_default(),
-        phase: status
-            .and_then(|s| s.phase.clone())
-            .unwrap_or_else(|| "Pending".into()),
-        ready: conditions
-            .iter()
-            .any(|c| c.type_ == "Ready" && c.status == "True"),
-        terminating: pod.metadata.deletion_timestamp.is_some(),
-        gone,
-        restarts: containers
-            .iter()
-            .map(|c| u32::try_from(c.restart_count).unwrap_or(0))
-            .sum(),
-        reason: reasons
-            .filter(|r| r != "ContainerCreating")
-            .collect::<Vec<_>>()
-            .join(", "),
-    })
-}
-
-/// The Deployment (the ReplicaSet's name without the template's hash) or Job that made a pod.
-fn owner_of(pod: &Pod) -> String {
-    let Some(owner) = pod
-        .owner_references()
-        .iter()
-        .find(|o| o.controller == Some(true))
-    else {
-        return String::new();
-    };
-    match pod.labels().get("pod-template-hash") {
-        Some(hash) => owner
-            .name
-            .trim_end_matches(hash.as_str())
-            .trim_end_matches('-')
-            .into(),
-        None => owner.name.clone(),
-    }
-}
-
-fn replicas(deployment: &Deployment) -> Replicas {
-    let count = |n: Option<i32>| u32::try_from(n.unwrap_or(0)).unwrap_or(0);
-    let status = deployment.status.clone().unwrap_or_default();
-    Replicas {
-        desired: count(deployment.spec.as_ref().map(|s| s.replicas.unwrap_or(1))),
-        updated: count(status.updated_replicas),
-        ready: count(status.ready_replicas),
-        available: count(status.available_replicas),
-        total: count(status.replicas),
-        observed: status.observed_generation >= deployment.metadata.generation,
-    }
-}
-
-fn ready_endpoints(slice: &EndpointSlice) -> u32 {
-    let is_ready = |e: &&k8s_openapi::api::discovery::v1::Endpoint| {
-        e.conditions
-            .as_ref()
-            .is_none_or(|c| c.ready.unwrap_or(true))
-    };
-    slice.endpoints.iter().filter(is_ready).count() as u32
-}
-
-fn event_fact(event: &Event) -> Fact {
-    if let Some(strike) = strike_of(event) {
-        return Fact::Strike(strike);
-    }
-    let involved = &event.involved_object;
-    Fact::Event {
-        object: format!(
-            "{}/{}",
-            involved.kind.as_deref().unwrap_or("?"),
-            involved.name.as_deref().unwrap_or("?")
-        ),
-        severity: event.type_.clone().unwrap_or_else(|| "Normal".into()),
-        reason: event.reason.clone().unwrap_or_default(),
-        message: event.message.clone().unwrap_or_default(),
-    }
-}
-
-/// The blow that an event of a chaos job tells of.
-fn strike_of(event: &Event) -> Option<Strike> {
-    if event.reporting_component.as_deref() != Some(REPORTER) {
-        return None;
-    }
-    serde_json::from_str(event.annotations().get(STRIKE_ANNOTATION)?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_pod_is_known_by_the_deployment_that_made_it() {
-        let pod: Pod = serde_json::from_value(json!({
-            "metadata": {
-                "name": "review-69957988c6-4sdfd", "uid": "u",
-                "labels": {"pod-template-hash": "69957988c6"},
-                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "review-69957988c6", "uid": "r", "controller": true}],
-            },
-            "status": {
-                "phase": "Running",
-                "conditions": [{"type": "Ready", "status": "False"}],
-                "containerStatuses": [{"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 2,
-                    "state": {"waiting": {"reason": "CrashLoopBackOff"}}}],
-            },
-        }))
-        .unwrap();
-        let state = pod_state(&Told {
-            object: pod,
-            gone: false,
-        })
-        .unwrap();
-        assert_eq!(
-            (state.owner.as_str(), state.template.as_str()),
-            ("review", "69957988c6")
-        );
-        assert_eq!(
-            (state.ready, state.restarts, state.reason.as_str()),
-            (false, 2, "CrashLoopBackOff")
-        );
-    }
-
-    #[test]
-    fn an_endpoint_without_a_condition_is_ready() {
-        let slice: EndpointSlice = serde_json::from_value(json!({
-            "addressType": "IPv4",
-            "endpoints": [
-                {"addresses": ["10.0.0.1"]},
-                {"addresses": ["10.0.0.2"], "conditions": {"ready": true}},
-                {"addresses": ["10.0.0.3"], "conditions": {"ready": false, "serving": true, "terminating": true}},
-            ],
-        }))
-        .unwrap();
-        assert_eq!(ready_endpoints(&slice), 2);
+/// Watches what a mesh tells of its breakers, where there is a mesh.
+fn breakers(
+    cluster: &Cluster,
+    namespace: &str,
+    eye: Arc<Eye>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let client = cluster.client.clone();
+    let rules = each(
+        cluster,
+        namespace,
+        eye,
+        |eye, event: Told<DestinationRule>| {
+            let states = match event.gone {
+                true => vec![],
+                false => event.object.breakers(),
+            };
+            eye.see(|view| {
+                states
+                    .into_iter()
+                    .filter_map(|s| view.see_breaker(s))
+                    .collect()
+            });
+        },
+    );
+    async move {
+        if breaker::are_told(&client).await {
+            rules.await;
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Single pods: which there are, ending one, a program in one, scaling.
 use crate::{
     Cluster, Error,
+    facts::state_of,
     objects::{doing, unless_gone},
-    observe::state_of,
 };
 use k8s_openapi::api::{
     apps::v1::Deployment,

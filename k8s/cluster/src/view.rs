@@ -1,5 +1,5 @@
 //! What is in a namespace, as far as the watches have told.
-use model::{Fact, PodState};
+use model::{BreakerState, Fact, PodState};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A namespace at one moment. Everything in it has been written to the timeline as well.
@@ -17,6 +17,8 @@ pub struct View {
     pub endpoints: BTreeMap<String, u32>,
     /// Autoscalers by name, as they were told last.
     pub autoscalers: BTreeMap<String, Fact>,
+    /// Breakers of a mesh, by the pod whose side-car it is, the side, and the destination.
+    pub breakers: BTreeMap<[String; 3], BreakerState>,
     /// The latest warnings of the cluster, newest last; at most [`WARNINGS_MAX`].
     pub warnings: VecDeque<String>,
 }
@@ -113,6 +115,14 @@ impl View {
         (before.as_ref() != Some(&fact)).then_some(fact)
     }
 
+    /// Takes up a breaker. That more calls went through it is no news.
+    pub(crate) fn see_breaker(&mut self, state: BreakerState) -> Option<Fact> {
+        let which = [&state.client, &state.side, &state.service].map(Clone::clone);
+        let news = |s: &BreakerState| (s.state, s.rejected, s.ejections);
+        let before = self.breakers.insert(which, state.clone());
+        (before.as_ref().map(news) != Some(news(&state))).then_some(Fact::Breaker(state))
+    }
+
     /// Takes up what the cluster warns of. The same warning again only becomes the newest.
     pub(crate) fn warn(&mut self, warning: String) {
         self.warnings.retain(|w| *w != warning);
@@ -145,6 +155,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::Breaker;
 
     fn pod(ready: bool, gone: bool) -> PodState {
         PodState {
@@ -179,6 +190,26 @@ mod tests {
         );
         assert_eq!(view.see_pod(pod(true, true)), None);
         assert_eq!(view.pods_of("room").count(), 0);
+    }
+
+    #[test]
+    fn a_breaker_is_written_down_when_it_is_first_told_of_and_when_it_turns_or_refuses() {
+        let mut view = View::default();
+        let state = |state, requests, rejected| BreakerState {
+            client: "room-1".into(),
+            side: "outbound".into(),
+            service: "auth:8080".into(),
+            state,
+            requests,
+            rejected,
+            ejections: 0,
+        };
+        let mut is_news = |state| view.see_breaker(state).is_some();
+        assert!(is_news(state(Breaker::Closed, 3, 0)));
+        assert!(!is_news(state(Breaker::Closed, 90, 0)));
+        assert!(is_news(state(Breaker::Open, 99, 2)));
+        assert!(is_news(state(Breaker::Open, 120, 9)));
+        assert!(is_news(state(Breaker::Closed, 120, 9)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use model::{ExitCode, Fact, Micros, Observation, Plan, Report, Timeline, Verdict
 use runner::{Progress, Stop, World};
 use std::{
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 
@@ -28,25 +28,37 @@ pub async fn run(wanted: args::Scenarios) -> anyhow::Result<ExitCode> {
         .collect::<Result<Vec<_>, select::Wrong>>()?;
     let stop = Stop::default();
     signals::stop_on_signals(stop.clone())?;
-    let began = Instant::now();
     let mut reports = vec![];
+    let mut took = vec![];
     let mut ended = vec![];
+    // Before anything runs, so that a path nobody can write to costs no waiting.
+    junit(&wanted, &reports)
+        .map_err(|e| select::Wrong(format!("{e:#}; name a file that can be written")))?;
     for (selected, plans) in planned {
         if stop.asked().is_some() {
             // What was left out was not shown, however well the others went.
             ended.push(ExitCode::Stopped);
             break;
         }
-        let report = scenario(selected, plans, &wanted, &stop).await?;
+        let began = Instant::now();
+        let done = scenario(selected, plans, &wanted, &stop).await;
+        let report = done.inspect_err(|_| summarise(&reports, &took))?;
         ended.push(files::exit_of(&report));
         reports.push(report);
+        took.push(began.elapsed());
+        junit(&wanted, &reports)?;
     }
-    if let Some(junit) = &wanted.junit {
-        std::fs::write(junit, render::junit(&reports))
-            .with_context(|| format!("writing {}", junit.display()))?;
-    }
-    summarise(&reports, began);
+    summarise(&reports, &took);
     Ok(ExitCode::foremost(ended))
+}
+
+/// Writes what has run so far, if it is wanted: whatever ends the rest, this is there.
+fn junit(wanted: &args::Scenarios, reports: &[Report]) -> anyhow::Result<()> {
+    let Some(file) = &wanted.junit else {
+        return Ok(());
+    };
+    std::fs::write(file, render::junit(reports))
+        .with_context(|| format!("writing {}", file.display()))
 }
 
 async fn scenario(
@@ -172,7 +184,8 @@ fn command(name: &str, wanted: &args::Scenarios) -> String {
     )
 }
 
-fn summarise(reports: &[Report], began: Instant) {
+/// A line for each scenario with its verdict and how long it took, if there are several.
+fn summarise(reports: &[Report], took: &[Duration]) {
     if reports.len() < 2 {
         return;
     }
@@ -180,15 +193,16 @@ fn summarise(reports: &[Report], began: Instant) {
     files::say(&format!(
         "{} scenarios in {} s: {} pass, {} fail, {} inconclusive\n",
         reports.len(),
-        began.elapsed().as_secs(),
+        took.iter().sum::<Duration>().as_secs(),
         count(Verdict::Pass),
         count(Verdict::Fail),
         count(Verdict::Inconclusive),
     ));
-    for report in reports {
+    for (report, took) in reports.iter().zip(took) {
         files::say(&format!(
-            "  {:<13} {}\n",
+            "  {:<13} {:>5} s  {}\n",
             report.verdict.word(),
+            took.as_secs(),
             report.scenario
         ));
     }

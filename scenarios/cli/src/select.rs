@@ -4,7 +4,7 @@ use crate::{
     files,
 };
 use anyhow::Context;
-use model::{ExitCode, Plan};
+use model::{ExitCode, Mutant, Plan};
 use plan::{Overrides, Scenario};
 use std::{
     fmt, io,
@@ -47,16 +47,28 @@ impl Source {
 impl Selected {
     /// Its arms, resolved.
     pub fn plans(&self, variant: &Variant) -> Result<Vec<Plan>, Wrong> {
+        self.read(&self.scenario, variant, variant.mutant())
+    }
+
+    /// Those arms that say how their mechanism is switched off, with it switched off.
+    fn switched_off(&self, variant: &Variant) -> Result<Vec<Plan>, Wrong> {
+        let can = |arm: &plan::Arm| self.scenario.has_mechanism_off(&arm.name);
+        match self.scenario.only(can) {
+            Some(scenario) => self.read(&scenario, variant, Some(Mutant::MechanismOff)),
+            None => Ok(vec![]),
+        }
+    }
+
+    fn read(
+        &self,
+        scenario: &Scenario,
+        variant: &Variant,
+        mutant: Option<Mutant>,
+    ) -> Result<Vec<Plan>, Wrong> {
         let read = |path: &str| self.source.read(path);
-        self.scenario
-            .plans(
-                variant.profile(),
-                variant.seed,
-                variant.mutant(),
-                &Overrides::new(),
-                &read,
-            )
-            .map_err(|problems| Wrong(problems.to_string()))
+        let (profile, seed) = (variant.profile(), variant.seed);
+        let plans = scenario.plans(profile, seed, mutant, &Overrides::new(), &read);
+        plans.map_err(|problems| Wrong(problems.to_string()))
     }
 }
 
@@ -153,8 +165,13 @@ fn check(file: &Path) -> anyhow::Result<()> {
 /// `brownout explain`
 pub fn explain(name: &str, variant: &Variant) -> anyhow::Result<ExitCode> {
     for selected in one(name).context("explaining")? {
+        let off = match variant.mutant() {
+            None => selected.switched_off(variant)?,
+            Some(_) => vec![],
+        };
         for plan in selected.plans(variant)? {
-            files::say(&format!("{}\n", plan::explain(&plan)));
+            let off = off.iter().find(|off| off.arm == plan.arm);
+            files::say(&format!("{}\n", plan::explain(&plan, off)));
         }
     }
     Ok(ExitCode::Pass)

@@ -267,6 +267,11 @@ impl Scenario {
         log.into_problems()
     }
 
+    /// Whether an arm says how its mechanism is switched off: only then is there a plan with [`Mutant::MechanismOff`].
+    pub fn has_mechanism_off(&self, arm: &str) -> bool {
+        self.mechanism_off(arm).is_some()
+    }
+
     fn mechanism_off(&self, arm: &str) -> Option<&Node> {
         let of_arm = self
             .spec

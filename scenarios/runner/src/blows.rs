@@ -1,5 +1,8 @@
 //! Faults that strike pods, as steps: each blow goes onto the timeline as it falls, and what it left is waited for when it is undone.
-use crate::steps::{Injected, PROOF_SHARE, Stage};
+use crate::{
+    faults::{Injected, PROOF_SHARE},
+    steps::Stage,
+};
 use chaos::{Aftermath, Blows};
 use model::{Fact, FaultKind, Safety, Strike};
 use std::{sync::Arc, time::Duration};

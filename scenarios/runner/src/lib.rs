@@ -6,6 +6,7 @@
 //! - [`recover`]: takes away what a killed run left behind
 mod blows;
 mod clock;
+mod faults;
 mod gate;
 mod look;
 mod progress;

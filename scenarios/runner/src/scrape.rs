@@ -170,22 +170,19 @@ fn changes(pod: &str, owner: &str, before: Option<&Counts>, now: &Counts) -> Vec
         calls: news(&last.calls, &now.calls),
         events: news(&last.events, &now.events),
     };
-    let breakers = now.breakers.iter().filter(|(callee, state)| {
-        let calls = |of: &Counts| of.calls.get(*callee).map(refused);
-        // One that was never anything but closed is no news.
-        last.breakers.get(*callee).unwrap_or(&Breaker::Closed) != *state
-            || **state != Breaker::Closed && calls(last) != calls(now)
-    });
-    let breakers = breakers.map(|(callee, state)| {
-        let calls = now.calls.get(callee);
-        Fact::Breaker(BreakerState {
-            client: pod.into(),
-            side: "caller".into(),
-            service: callee.clone(),
-            state: *state,
-            requests: calls.map_or(0, Calls::all),
-            rejected: calls.map_or(0, refused),
-            ejections: 0,
+    let breakers = now.breakers.iter().flat_map(|(callee, state)| {
+        let states = turns(callee, *state, before, now);
+        states.into_iter().map(|state| {
+            let calls = now.calls.get(callee);
+            Fact::Breaker(BreakerState {
+                client: pod.into(),
+                side: "caller".into(),
+                service: callee.clone(),
+                state,
+                requests: calls.map_or(0, Calls::all),
+                rejected: calls.map_or(0, refused),
+                ejections: 0,
+            })
         })
     });
     let mut facts: Vec<Fact> = breakers.collect();
@@ -195,10 +192,33 @@ fn changes(pod: &str, owner: &str, before: Option<&Counts>, now: &Counts) -> Vec
     facts
 }
 
-/// Calls that were ended by the breaker itself.
+/// The states of a breaker since it was last looked at, if there is anything to say: it was not known before, it turned, or calls were
+/// refused. One that refused calls because it was open, and is closed again, was open in between.
+fn turns(callee: &str, state: Breaker, before: Option<&Counts>, now: &Counts) -> Vec<Breaker> {
+    let known = before.and_then(|before| before.breakers.get(callee));
+    let more = |of: fn(&Calls) -> u64| {
+        let calls = |counts: &Counts| counts.calls.get(callee).map_or(0, of);
+        let (last, now) = (before.map_or(0, calls), calls(now));
+        // A process that began anew counts from nothing.
+        now > last || now < last && now > 0
+    };
+    match (known, state) {
+        (None | Some(Breaker::Closed), Breaker::Closed) if more(short_circuited) => {
+            vec![Breaker::Open, Breaker::Closed]
+        }
+        _ if known != Some(&state) || more(refused) => vec![state],
+        _ => vec![],
+    }
+}
+
+/// Calls that were not made because the breaker was open.
+fn short_circuited(calls: &Calls) -> u64 {
+    calls.endings.get("short_circuited").copied().unwrap_or(0)
+}
+
+/// Calls that were ended by the breaker itself: it was open, or its pool was full.
 fn refused(calls: &Calls) -> u64 {
-    let of = |ending| calls.endings.get(ending).copied().unwrap_or(0);
-    of("short_circuited") + of("rejected")
+    short_circuited(calls) + calls.endings.get("rejected").copied().unwrap_or(0)
 }
 
 fn news<V: Clone + PartialEq>(
@@ -253,26 +273,53 @@ mod tests {
         assert_eq!((told.calls.len(), told.events.len()), (0, 1));
     }
 
+    fn states(before: Option<&Counts>, now: &Counts) -> Vec<(Breaker, u64, u64)> {
+        let facts = changes("room-1", "room", before, now).into_iter();
+        let states = facts.filter_map(|fact| match fact {
+            Fact::Breaker(b) => Some((b.state, b.requests, b.rejected)),
+            _ => None,
+        });
+        states.collect()
+    }
+
     #[test]
-    fn a_breaker_is_written_down_when_it_turns_and_while_it_refuses() {
+    fn a_breaker_is_written_down_when_it_is_first_seen_when_it_turns_and_while_it_refuses() {
         let (closed, open) = (counts(3, 0, Breaker::Closed), counts(3, 4, Breaker::Open));
-        let states = |before: &Counts, now: &Counts| -> Vec<(Breaker, u64, u64)> {
-            let facts = changes("room-1", "room", Some(before), now).into_iter();
-            let states = facts.filter_map(|fact| match fact {
-                Fact::Breaker(b) => Some((b.state, b.requests, b.rejected)),
-                _ => None,
-            });
-            states.collect()
-        };
-        assert_eq!(states(&closed, &open), [(Breaker::Open, 7, 4)]);
-        assert_eq!(states(&open, &open), []);
+        assert_eq!(states(None, &closed), [(Breaker::Closed, 3, 0)]);
+        assert_eq!(states(Some(&closed), &counts(9, 0, Breaker::Closed)), []);
+        assert_eq!(states(Some(&closed), &open), [(Breaker::Open, 7, 4)]);
+        assert_eq!(states(Some(&open), &open), []);
         assert_eq!(
-            states(&open, &counts(3, 6, Breaker::Open)),
+            states(Some(&open), &counts(3, 6, Breaker::Open)),
             [(Breaker::Open, 9, 6)]
         );
         assert_eq!(
-            states(&open, &counts(4, 6, Breaker::Closed)),
+            states(Some(&open), &counts(4, 6, Breaker::Closed)),
             [(Breaker::Closed, 10, 6)]
         );
+    }
+
+    #[test]
+    fn a_breaker_that_opened_and_closed_between_two_looks_is_known_by_the_calls_it_refused() {
+        let closed = counts(3, 5, Breaker::Closed);
+        let opened_between = [(Breaker::Open, 13, 9), (Breaker::Closed, 13, 9)];
+        assert_eq!(
+            states(Some(&closed), &counts(4, 9, Breaker::Closed)),
+            opened_between
+        );
+        let begun_anew = counts(0, 2, Breaker::Closed);
+        assert_eq!(
+            states(Some(&closed), &begun_anew),
+            [(Breaker::Open, 2, 2), (Breaker::Closed, 2, 2)]
+        );
+    }
+
+    #[test]
+    fn a_full_pool_refuses_without_the_breaker_being_open() {
+        let closed = counts(3, 0, Breaker::Closed);
+        let mut full = closed.clone();
+        let endings = &mut full.calls.get_mut("auth").unwrap().endings;
+        endings.insert("rejected".into(), 2);
+        assert_eq!(states(Some(&closed), &full), [(Breaker::Closed, 5, 2)]);
     }
 }

@@ -48,15 +48,19 @@ fn notification_is_called_customer_too_and_the_gateway_calls_it_so() {
 
 #[test]
 fn the_circuit_breaker_is_the_reports_and_without_it_there_is_only_the_pool() {
-    let pool = r#"- {name: SPRING_DATASOURCE_HIKARI_MAXIMUMPOOLSIZE, value: "10"}"#;
+    let pool = [
+        r#"- {name: SPRING_DATASOURCE_HIKARI_MAXIMUMPOOLSIZE, value: "10"}"#,
+        "- {name: TRANSACTION_TIME, value: 5ms}",
+    ];
     let limit = "- {name: HYSTRIX_COMMAND_DEFAULT_EXECUTION_ISOLATION_THREAD_TIMEOUTINMILLISECONDS, value: \"610\"}";
     let breaker = [r#"- {name: FEIGN_HYSTRIX_ENABLED, value: "true"}"#, limit];
-    assert_eq!(added("order", "variants/order_hystrix_off"), [pool]);
+    assert_eq!(added("order", "variants/order_hystrix_off"), pool);
     let on = added("variants/order_hystrix_off", "variants/order_hystrix");
     assert_eq!(on, breaker);
     let delay = [
         "- {name: PAYMENT_DELAY, value: 400ms}",
         "- {name: PAYMENT_DELAY_SPREAD, value: 220ms}",
+        "- {name: TRANSACTION_TIME, value: 5ms}",
     ];
     assert_eq!(added("payment", "variants/payment_slow"), delay);
 }

@@ -265,8 +265,7 @@ mod tests {
         took: Vec<Duration>,
     }
 
-    /// The callee takes 400 to 620 ms, as payment does, and `overhead`. Every request does a few milliseconds' work of its own while it
-    /// holds a connection of the caller's pool.
+    /// The callee takes 400 to 620 ms, as payment does, and `overhead`.
     async fn users(
         count: u64,
         run: Duration,
@@ -282,7 +281,6 @@ mod tests {
                 while began.elapsed() < run {
                     let asked = Instant::now();
                     let _connection = connections.hold().await.expect("nobody waits for long");
-                    sleep(ms(4)).await;
                     let takes = Duration::from_secs_f64(dice.random_range(0.4..0.62)) + overhead;
                     let answered = command
                         .clone()
@@ -304,7 +302,7 @@ mod tests {
     }
 
     fn unlimited() -> Connections {
-        Connections::of(&Env::default())
+        Connections::of(&Env::from_iter([("TRANSACTION_TIME", "4ms")]))
     }
 
     #[tokio::test(start_paused = true)]
@@ -320,7 +318,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn hyx_17_behind_ten_connections_a_hundred_users_never_open_it() {
-        let ten = Env::from_iter([("SPRING_DATASOURCE_HIKARI_MAXIMUMPOOLSIZE", "10")]);
+        let ten = Env::from_iter([
+            ("SPRING_DATASOURCE_HIKARI_MAXIMUMPOOLSIZE", "10"),
+            ("TRANSACTION_TIME", "4ms"),
+        ]);
         let seen = users(100, Duration::from_secs(60), Connections::of(&ten), ms(1)).await;
         assert!(!seen.classes.contains_key("open"), "{:?}", seen.classes);
         let requests = seen.took.len() as f64;

@@ -108,6 +108,15 @@ fn a_run_that_is_not_there_cannot_be_judged() {
 }
 
 #[test]
+fn a_junit_file_that_cannot_be_written_is_told_before_anything_runs() {
+    let room = Room::new();
+    let ended = room.ask(&["scenarios", "mybnb/preflight", "--junit", "not/there.xml"]);
+    let told = "brownout: writing not/there.xml: No such file or directory (os error 2); name a file that can be written\n";
+    assert_eq!((ended.code, ended.err.as_str()), (Some(64), told));
+    assert!(!room.runs().exists());
+}
+
+#[test]
 fn the_list_says_what_there_is() {
     let room = Room::new();
     let ended = room.scenarios(&["--list"]).end();

@@ -122,7 +122,9 @@ fn a_file_on_disk_is_read_as_one_of_the_catalogue() {
 #[test]
 fn a_plan_is_told_in_plain_words_with_every_default() {
     let found = catalog().find("mybnb/zero-downtime-off").unwrap();
-    let told = explain(&plans(&found[0], Profile::Quick, None)[0]);
+    let plan = |mutant| plans(&found[0], Profile::Quick, mutant).remove(0);
+    let off = plan(Some(Mutant::MechanismOff));
+    let told = explain(&plan(None), Some(&off));
     assert_eq!(told, TOLD);
 }
 
@@ -144,12 +146,21 @@ Then:
       reviews: GET http://review:8080/reviews, content-type: application/json
   2. redeploy: 2s after the first request of "siege", at most 3m
     roll out review by applying k8s/manifests/mybnb/review_na.yaml: Service/review, Deployment/review; proven when only new pods are left
+      Deployment/review: spec.template.spec.containers.review.lifecycle: {"preStop":{"sleep":{"seconds":3}}} → nothing
+      Deployment/review: spec.template.spec.containers.review.livenessProbe: {"httpGet":{"path":"/actuator/health/liveness","port":"http"},"initialDelaySeconds":40,"periodSecond… → nothing
+      Deployment/review: spec.template.spec.containers.review.readinessProbe: {"httpGet":{"path":"/actuator/health/readiness","port":"http"},"periodSeconds":1,"failureThreshold":… → nothing
 Asked:
   replaced under load: a pod of review is replaced during "siege"
   requests are lost: availability of "siege" < 100 %
   in one stretch: unavailability.windows of "siege" == 1
   as long as a start: unavailability.longest of "siege" >= 3.00 s
   and no longer: unavailability.longest of "siege" <= 7.50 s
+With the mechanism off (--mutant mechanism-off), and then it must fail:
+  step redeploy is another one
+    Deployment/review: spec.template.metadata.annotations: nothing → {"brownout/redeployed":"yes"}
+    Deployment/review: spec.template.spec.containers.review.lifecycle: nothing → {"preStop":{"sleep":{"seconds":3}}}
+    Deployment/review: spec.template.spec.containers.review.livenessProbe: nothing → {"httpGet":{"path":"/actuator/health/liveness","port":"http"},"initialDelaySeconds":40,"periodSecond…
+    Deployment/review: spec.template.spec.containers.review.readinessProbe: nothing → {"httpGet":{"path":"/actuator/health/readiness","port":"http"},"periodSeconds":1,"failureThreshold":…
 Recorded as mybnb/zero-downtime-off: Without probes, a redeploy under load loses requests; 82.11 % were answered.
 "#;
 

@@ -337,7 +337,7 @@ fn what_is_looked_at_becomes_a_check_with_the_name_of_its_step() {
         manifest.objects[0]["data"],
         json!({"DELAY": "2s", "B": "c"})
     );
-    let told = plan::explain(&plan);
+    let told = plan::explain(&plan, None);
     for line in [
         "run \"sh\" \"-c\" \"printenv A\" in the first of the pods of mail, again for 5s until it is as expected",
         "wait for \"sent\" and \"twice\" in the log of any of the pods with app=mail, at most 1m",
@@ -364,7 +364,7 @@ fn without_faults_a_load_that_hurts_sends_nothing() {
     let plan = plan.unwrap_or_else(|p| panic!("{p}")).remove(0);
     let (_, load) = plan.loads().next().unwrap();
     assert!(load.is_nothing());
-    assert!(plan::explain(&plan).contains("nothing, in place of the load that hurts"));
+    assert!(plan::explain(&plan, None).contains("nothing, in place of the load that hurts"));
 }
 
 #[test]
@@ -380,7 +380,7 @@ fn figures_of_workloads_count_over_the_run_or_during_a_load_and_needs_are_in_the
     let text = SCENARIO.replace("\n  objectives:\n", more);
     let plan = plans(&text, Profile::Quick, None, &Overrides::new());
     let plan = plan.unwrap_or_else(|p| panic!("{p}")).remove(0);
-    let told = plan::explain(&plan);
+    let told = plan::explain(&plan, None);
     for line in [
         "  on a cluster with the API metrics.k8s.io\n  on a cluster with exact limits on CPU and memory\n",
         "replicas.max: replicas.max of mail == 3\n",
@@ -415,7 +415,7 @@ fn collections_have_fields_and_invariants_over_them() {
     );
     let plan = plans(&text, Profile::Quick, None, &Overrides::new());
     let plan = plan.unwrap_or_else(|p| panic!("{p}")).remove(0);
-    let told = plan::explain(&plan);
+    let told = plan::explain(&plan, None);
     for line in [
         "and keep of each id (self), item (item), state ($.a.state)",
         "conserved: id of “view” where state is Paid or 3 == rows of “copy”",
