@@ -209,7 +209,7 @@ fn recovered(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Mode, Rhythm};
+    use model::{Aim, Mode, Rhythm};
 
     fn pod(uid: &str, ready: bool) -> PodState {
         PodState {

@@ -14,8 +14,13 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows the wall time now. Under paused time create it inside the runtime.
     pub fn new() -> Clock {
+        Clock::showing(Timestamp::now())
+    }
+
+    /// A clock that shows this time now: for tests of what happens at a time of the day.
+    pub fn showing(wall: Timestamp) -> Clock {
         Clock {
-            wall: Timestamp::now(),
+            wall,
             began: Instant::now(),
         }
     }

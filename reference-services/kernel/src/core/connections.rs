@@ -77,7 +77,7 @@ mod tests {
         ]);
         let (pool, began) = (Connections::of(&env), Instant::now());
         for _ in 0..3 {
-            pool.hold().await.unwrap();
+            drop(pool.hold().await.unwrap());
         }
         assert_eq!(began.elapsed(), Duration::from_millis(12));
         let both = tokio::join!(pool.hold().map_ok(drop), pool.hold().map_ok(drop));
