@@ -1,8 +1,9 @@
 //! What became of pods and endpoints, as bars on the time axis.
+mod breakers;
 mod together;
 
 use crate::words;
-use model::{Breaker, Fact, Micros, Plan, PodState, RequestFact, Timeline, Window, WindowState};
+use model::{Fact, Micros, Plan, PodState, RequestFact, Timeline, Window, WindowState};
 use std::collections::BTreeMap;
 
 /// More lanes than this make a plot that nobody reads.
@@ -82,7 +83,7 @@ pub(crate) fn lanes(
             targets.contains(service) || bars.len() > 1
         });
     shown.extend(autoscaler_lanes(timeline, to));
-    shown.extend(breaker_lanes(timeline, to));
+    shown.extend(breakers::lanes(timeline, to));
     shown.extend(endpoints.map(|(_, lane)| lane));
     shown.extend(rest.into_iter().map(|(_, lane)| lane));
     let left_out = LeftOut {
@@ -249,36 +250,6 @@ fn autoscaler_lanes(timeline: &Timeline, end: Micros) -> Vec<Lane> {
         .collect()
 }
 
-/// Breakers that were open at some time, each with the pod that calls.
-fn breaker_lanes(timeline: &Timeline, end: Micros) -> Vec<Lane> {
-    let mut breakers =
-        BTreeMap::<(&str, &str, &str), Vec<(Micros, Option<(State, String)>)>>::new();
-    for observation in timeline.all() {
-        if let Fact::Breaker(now) = &observation.fact {
-            let (state, word) = match now.state {
-                Breaker::Closed => (State::Some, "closed"),
-                Breaker::HalfOpen => (State::Degraded, "half open"),
-                Breaker::Open => (State::None, "open"),
-            };
-            let key = (now.client.as_str(), now.service.as_str(), now.side.as_str());
-            let changes = breakers.entry(key).or_default();
-            changes.push((observation.at, Some((state, word.into()))));
-        }
-    }
-    let opened = |changes: &[(Micros, Option<(State, String)>)]| {
-        let mut states = changes.iter().flat_map(|(_, change)| change);
-        states.any(|(state, _)| *state == State::None)
-    };
-    breakers
-        .into_iter()
-        .filter(|(_, changes)| opened(changes))
-        .map(|((client, service, side), changes)| Lane {
-            name: format!("{client} → {service}: breaker ({side})"),
-            bars: joined(changes.into_iter(), end),
-        })
-        .collect()
-}
-
 fn endpoint_lanes(timeline: &Timeline, end: Micros) -> Vec<(&str, Lane)> {
     let mut services = BTreeMap::<&str, Vec<(Micros, u32)>>::new();
     for observation in timeline.all() {
@@ -418,33 +389,6 @@ mod tests {
                 (10, 100, State::Some, "3 (60%/15%)")
             ]
         );
-    }
-
-    #[test]
-    fn a_breaker_is_a_row_if_it_was_ever_open() {
-        let turned = |at, client: &str, state| model::Observation {
-            at: Micros(at),
-            fact: Fact::Breaker(model::BreakerState {
-                client: client.into(),
-                side: "caller".into(),
-                service: "pay".into(),
-                state,
-                requests: at,
-                rejected: 0,
-                ejections: 0,
-            }),
-        };
-        let timeline = Timeline::new(vec![
-            turned(10, "room-1", Breaker::Open),
-            turned(15, "room-1", Breaker::Open),
-            turned(20, "room-2", Breaker::HalfOpen),
-            turned(30, "room-1", Breaker::Closed),
-        ]);
-        let lanes = breaker_lanes(&timeline, Micros(100));
-        assert_eq!(lanes.len(), 1);
-        let bars = lanes[0].bars.iter();
-        let bars: Vec<_> = bars.map(|b| (b.from.0, b.to.0, b.text.as_str())).collect();
-        assert_eq!(bars, [(10, 30, "open"), (30, 100, "closed")]);
     }
 
     #[test]
