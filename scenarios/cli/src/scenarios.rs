@@ -34,6 +34,7 @@ pub async fn run(wanted: args::Scenarios) -> anyhow::Result<ExitCode> {
     // Before anything runs, so that a path nobody can write to costs no waiting.
     junit(&wanted, &reports)
         .map_err(|e| select::Wrong(format!("{e:#}; name a file that can be written")))?;
+    let all = planned.len();
     for (selected, plans) in planned {
         if stop.asked().is_some() {
             // What was left out was not shown, however well the others went.
@@ -46,6 +47,13 @@ pub async fn run(wanted: args::Scenarios) -> anyhow::Result<ExitCode> {
         ended.push(files::exit_of(&report));
         reports.push(report);
         took.push(began.elapsed());
+        if all > 1 {
+            let so_far = took.iter().sum::<Duration>().as_secs();
+            files::say(&format!(
+                "{} of {all} scenarios after {so_far} s\n\n",
+                reports.len()
+            ));
+        }
         junit(&wanted, &reports)?;
     }
     summarise(&reports, &took);
