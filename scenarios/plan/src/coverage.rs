@@ -4,8 +4,11 @@ use crate::{Arm, Catalog};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// What was said last, by the id of an experiment, as the table prints it.
-pub type Verdicts = BTreeMap<String, String>;
+/// What was said last on each kind of cluster, by the id of an experiment: `embedded` → `pass (embedded, quick, 2026-11-20)`.
+pub type Verdicts = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Between two kinds of cluster in a row.
+const BETWEEN: &str = "; ";
 
 /// An arm that replays an experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub struct Replay<'a> {
 
 const HEAD: &str = "# Coverage
 
-Every documented experiment, the scenario that replays it, and what that said last. Made by `brownout coverage`; not to be edited.
+Every documented experiment, the scenario that replays it, and what that said last on each kind of cluster. Made by `brownout coverage`; not to be edited.
 
 ";
 const EXPERIMENTS: &str = "
@@ -77,8 +80,10 @@ pub fn coverage(catalog: &Catalog, verdicts: &Verdicts) -> String {
         let verdict = match replays.contains_key(&*experiment.id) {
             true => verdicts
                 .get(&experiment.id)
-                .map_or(NEVER_RUN, |verdict| verdict),
-            false => "",
+                .map_or(NEVER_RUN.into(), |said| {
+                    said.values().cloned().collect::<Vec<_>>().join(BETWEEN)
+                }),
+            false => String::new(),
         };
         let _ = writeln!(
             text,
@@ -145,8 +150,13 @@ pub fn verdicts_in(file: &str) -> Verdicts {
         let (id, rest) = line.strip_prefix("| `")?.split_once('`')?;
         let (_, verdict) = rest.strip_suffix('|')?.rsplit_once(" | ")?;
         let verdict = verdict.trim();
-        let is_said = !verdict.is_empty() && verdict != NEVER_RUN;
-        is_said.then(|| (id.to_string(), verdict.to_string()))
+        let said = verdict.split(BETWEEN).filter_map(|verdict| {
+            let (_, terms) = verdict.split_once(" (")?;
+            let (cluster, _) = terms.split_once(',')?;
+            Some((cluster.to_string(), verdict.to_string()))
+        });
+        let said: BTreeMap<String, String> = said.collect();
+        (!said.is_empty()).then(|| (id.to_string(), said))
     };
     file.lines().filter_map(row).collect()
 }
@@ -168,13 +178,15 @@ mod tests {
     #[test]
     fn verdicts_are_read_back_and_a_row_without_one_has_none() {
         let file = "| experiment | what it was | replayed by | last verdict |\n\
-            | `a/b` | a title | `a/c` arm | pass (embedded, quick, 2026-11-20) |\n\
+            | `a/b` | a title | `a/c` arm | pass (embedded, quick, 2026-11-20); fail (kube, quick, 2026-11-19) |\n\
             | `a/d` | a title | `a/c` | – |\n\
             | `a/e` | a title | A pipeline. |  |\n";
-        let expected = [(
-            "a/b".to_string(),
-            "pass (embedded, quick, 2026-11-20)".to_string(),
-        )];
+        let of = |cluster: &str, verdict: &str| (cluster.to_string(), verdict.to_string());
+        let said = BTreeMap::from([
+            of("embedded", "pass (embedded, quick, 2026-11-20)"),
+            of("kube", "fail (kube, quick, 2026-11-19)"),
+        ]);
+        let expected = [("a/b".to_string(), said)];
         assert_eq!(verdicts_in(file), Verdicts::from(expected));
     }
 }
