@@ -2,7 +2,7 @@
 use model::{Mutant, Plan, Profile};
 use plan::{Overrides, Scenario, catalog, explain, validate};
 
-fn plans(scenario: &Scenario, profile: Profile, mutant: Option<Mutant>) -> Vec<Plan> {
+pub fn plans(scenario: &Scenario, profile: Profile, mutant: Option<Mutant>) -> Vec<Plan> {
     let plans = scenario.plans(profile, None, mutant, &Overrides::new(), &|path: &str| {
         catalog().read(path)
     });

@@ -3,6 +3,7 @@ mod catalogue;
 mod coverage;
 mod mistakes;
 mod plans;
+mod rbac;
 
 use std::io;
 
