@@ -1,6 +1,7 @@
 //! A plan: one arm of one scenario in one profile, with nothing left to decide.
 use crate::{
-    Check, CheckKind, Expected, ExpectedOutput, Fault, Load, Micros, PodChoice, Request, Wanted,
+    Check, CheckKind, Expected, ExpectedOutput, Fault, FaultKind, Load, Micros, PodChoice, Request,
+    Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -281,6 +282,36 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         fields: BTreeMap<String, String>,
     },
+}
+
+impl Action {
+    /// What it applies.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match self {
+            Action::Apply { manifest } => Some(manifest),
+            Action::Fault { fault } => match &fault.kind {
+                FaultKind::Rollout { manifest, .. } | FaultKind::ChaosJob { manifest, .. } => {
+                    Some(manifest)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn manifest_mut(&mut self) -> Option<&mut Manifest> {
+        match self {
+            Action::Apply { manifest } => Some(manifest),
+            Action::Fault { fault } => match &mut fault.kind {
+                FaultKind::Rollout { manifest, .. } | FaultKind::ChaosJob { manifest, .. } => {
+                    Some(manifest)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// Figures of the report that this arm replays.

@@ -1,6 +1,6 @@
 //! What is different from one plan to another, or from what runs to what is rolled out.
 use super::{Lines, objects, title};
-use model::{Action, FaultKind, Manifest, Plan};
+use model::{Manifest, Plan};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -56,9 +56,7 @@ fn steps(plan: &Plan, other: &Plan, lines: &mut Lines) {
             Some(now) if now.action == step.action && now.start == step.start => {}
             Some(now) => {
                 lines.put(1, format!("step {} is another one", step.name));
-                if let (Some(before), Some(now)) =
-                    (manifest_of(&step.action), manifest_of(&now.action))
-                {
+                if let (Some(before), Some(now)) = (step.action.manifest(), now.action.manifest()) {
                     compare(before, now, 2, lines);
                 }
             }
@@ -68,20 +66,6 @@ fn steps(plan: &Plan, other: &Plan, lines: &mut Lines) {
         if plan.step(&step.name).is_none() {
             lines.put(1, format!("step {} is done as well", step.name));
         }
-    }
-}
-
-/// What a step applies.
-fn manifest_of(action: &Action) -> Option<&Manifest> {
-    match action {
-        Action::Apply { manifest } => Some(manifest),
-        Action::Fault { fault } => match &fault.kind {
-            FaultKind::Rollout { manifest, .. } | FaultKind::ChaosJob { manifest, .. } => {
-                Some(manifest)
-            }
-            _ => None,
-        },
-        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whoever has no more rights than k8s/rbac.yaml gives can run the catalogue on a real cluster.
 use crate::catalogue::plans;
-use model::{Action, FaultKind, Manifest, Mutant, Plan, Profile};
+use model::{Manifest, Mutant, Plan, Profile};
 use plan::catalog;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -9,16 +9,7 @@ use std::collections::BTreeSet;
 const VERBS: [&str; 3] = ["create", "patch", "delete"];
 
 fn manifests(plan: &Plan) -> impl Iterator<Item = &Manifest> {
-    let of_steps = plan.steps.iter().filter_map(|step| match &step.action {
-        Action::Apply { manifest } => Some(manifest),
-        Action::Fault { fault } => match &fault.kind {
-            FaultKind::Rollout { manifest, .. } | FaultKind::ChaosJob { manifest, .. } => {
-                Some(manifest)
-            }
-            _ => None,
-        },
-        _ => None,
-    });
+    let of_steps = plan.steps.iter().filter_map(|step| step.action.manifest());
     plan.manifests.iter().chain(of_steps)
 }
 
