@@ -5,6 +5,7 @@ use crate::{
 };
 use maud::{Markup, html};
 use model::{ArmReport, Edge, Graph, graph::LOAD_WORKER, metric::Unit};
+use std::collections::BTreeSet;
 
 pub(super) fn of(arm: &ArmReport) -> Markup {
     let graph = &arm.judgement.graph;
@@ -19,7 +20,7 @@ pub(super) fn of(arm: &ArmReport) -> Markup {
             figcaption {
                 "Solid lines are calls, from the load worker's own requests and from what the services count of theirs; dashed lines are "
                 "events, from who publishes a type to who handles it. Rates are over the "
-                (words::seconds(graph.seconds)) " of the steps; numbers are those of the table."
+                (words::seconds(graph.seconds)) " of the steps; numbers are those of the table, which has the rest where there was no room."
             }
         }
         (table(graph))
@@ -27,9 +28,19 @@ pub(super) fn of(arm: &ArmReport) -> Markup {
 }
 
 fn drawing(graph: &Graph, sheet: Sheet) -> Markup {
-    let layout = layout::of(graph, sheet, |edges| match sheet.is_beside {
+    let number = |edges: &[(usize, &Edge)]| (10.0 + 7.0 * numbers(edges).len() as f64, 18.0);
+    let spoken = layout::of(graph, sheet, |edges| match sheet.is_beside {
         true => size(&texts(edges)),
-        false => (10.0 + 7.0 * numbers(edges).len() as f64, 18.0),
+        false => number(edges),
+    });
+    let crowded = match sheet.is_beside {
+        true => crowded(&spoken.lines),
+        false => spoken.lines.iter().map(first).collect(),
+    };
+    // Words that would lie on each other are left to the table.
+    let layout = layout::of(graph, sheet, |edges| match crowded.contains(&edges[0].0) {
+        true => number(edges),
+        false => size(&texts(edges)),
     });
     let named = graph
         .edges
@@ -42,10 +53,27 @@ fn drawing(graph: &Graph, sheet: Sheet) -> Markup {
             @for line in &layout.lines { (way(line)) }
             @for (name, place) in &layout.nodes { (node(name, place)) }
             @for line in &layout.lines {
-                @if sheet.is_beside { (words_on(line)) } @else { (number_on(line)) }
+                @if crowded.contains(&first(line)) { (number_on(line)) } @else { (words_on(line)) }
             }
         }
     }
+}
+
+/// The number of a line's first edge, which no other line has.
+fn first(line: &Line) -> usize {
+    line.edges[0].0
+}
+
+/// Lines with words on them that another line's lie on.
+fn crowded(lines: &[Line]) -> BTreeSet<usize> {
+    let meet = |a: &Place, b: &Place| {
+        2.0 * (a.x - b.x).abs() < a.width + b.width && 2.0 * (a.y - b.y).abs() < a.height + b.height
+    };
+    let is_met = |line: &&Line| {
+        let others = lines.iter().filter(|other| first(other) != first(line));
+        { others }.any(|other| meet(&line.label, &other.label))
+    };
+    lines.iter().filter(is_met).map(first).collect()
 }
 
 /// `call`, `event`, with `bad` where errors were.
@@ -185,7 +213,7 @@ fn words_on(line: &Line) -> Markup {
 fn number_on(line: &Line) -> Markup {
     let bad = line.edges.iter().any(|(_, e)| e.errors > 0);
     html! {
-        g.label {
+        g.label.number {
             (backdrop(&line.label))
             text.error[bad] x=(px(line.label.x)) y=(px(line.label.y + 4.5)) { (numbers(&line.edges)) }
         }
@@ -253,5 +281,36 @@ fn row(number: usize, edge: &Edge) -> Markup {
             td.number data-label="Median" { (within(edge.p50)) }
             td.number data-label="99 %" { (within(edge.p99)) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_would_lie_on_each_other_are_left_to_the_table() {
+        let edge = Edge::default();
+        let line = |number: usize, x: f64, y: f64| Line {
+            edges: vec![(number, &edge)],
+            curve: [(0.0, 0.0); 4],
+            label: Place {
+                x,
+                y,
+                width: 100.0,
+                height: 20.0,
+            },
+        };
+        let lines = [
+            line(1, 0.0, 0.0),
+            line(2, 99.0, 19.0),
+            line(3, 0.0, 20.0),
+            line(4, 300.0, 0.0),
+        ];
+        assert_eq!(crowded(&lines), BTreeSet::from([1, 2, 3]));
+        assert_eq!(
+            crowded(&[line(1, 0.0, 0.0), line(2, 100.0, 0.0)]),
+            BTreeSet::new()
+        );
     }
 }
