@@ -6,9 +6,9 @@ use std::{env, fs, io};
 const FOLDERS: [&str; 2] = ["scenarios/catalog", "k8s/manifests"];
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()?;
+    // Where it is now: a build folder may have been made for a checkout that has moved since.
+    let here = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let root = Path::new(&here).join("../..").canonicalize()?;
     let mut files = vec![];
     for folder in FOLDERS {
         collect(&root.join(folder), &mut files)?;

@@ -22,6 +22,7 @@ pub struct Replay<'a> {
 const HEAD: &str = "# Coverage
 
 Every documented experiment, the scenario that replays it, and what that said last on each kind of cluster. Made by `brownout coverage`; not to be edited.
+On a real cluster (kube) it is inconclusive where that lacks what the scenario says it needs: Istio, or an image.
 
 ";
 const EXPERIMENTS: &str = "
