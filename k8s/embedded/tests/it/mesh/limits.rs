@@ -166,13 +166,14 @@ async fn ist_26_a_rule_that_is_removed_limits_nothing_any_more_and_its_breaker_w
             world
                 .until("room", "told of what was refused", counted)
                 .await;
-            let events = world
-                .api::<Event>()
-                .list(&ListParams::default())
-                .await
-                .unwrap();
-            let told = |event: &Event| event.reason.as_deref() == Some("BreakerOpened");
-            assert!(events.items.iter().any(told));
+            // Events are written a moment after the status.
+            world
+                .eventually("its breaker was told", PUSHED, async || {
+                    let events = world.api::<Event>().list(&ListParams::default()).await;
+                    let mut events = events.unwrap().items.into_iter();
+                    events.any(|event| event.reason.as_deref() == Some("BreakerOpened"))
+                })
+                .await;
         }
         world.delete::<DestinationRule>("room").await;
         world
