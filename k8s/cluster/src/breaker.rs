@@ -3,11 +3,11 @@
 //! The embedded mesh writes a row for each side-car and destination into the status of a DestinationRule (k8s/mesh/README.md). Istio
 //! itself writes nothing there, so on its clusters nothing is seen this way.
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kube::Client;
 use model::{Breaker, BreakerState};
 use serde::Deserialize;
 
-const GROUP: &str = "networking.istio.io";
+/// The API group of DestinationRules.
+pub(crate) const GROUP: &str = "networking.istio.io";
 
 /// As much of one as says how its breakers are.
 #[derive(Debug, Clone, Deserialize)]
@@ -74,17 +74,6 @@ impl DestinationRule {
             ejections: row.ejections,
         })
         .collect()
-    }
-}
-
-/// Whether the cluster knows DestinationRules at all.
-pub(crate) async fn are_told(client: &Client) -> bool {
-    match client.list_api_groups().await {
-        Ok(list) => list.groups.iter().any(|group| group.name == GROUP),
-        Err(error) => {
-            tracing::debug!(%error, "breakers of a mesh are not watched");
-            false
-        }
     }
 }
 

@@ -17,7 +17,7 @@ use k8s_openapi::{
     },
 };
 use kube::{Api, Resource, ResourceExt};
-use model::Fact;
+use model::{Fact, Requirement};
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 use tokio::{
@@ -240,7 +240,7 @@ fn breakers(
     namespace: &str,
     eye: Arc<Eye>,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let client = cluster.client.clone();
+    let (asked, needed) = (cluster.clone(), [Requirement::Api(breaker::GROUP.into())]);
     let rules = each(
         cluster,
         namespace,
@@ -259,8 +259,10 @@ fn breakers(
         },
     );
     async move {
-        if breaker::are_told(&client).await {
-            rules.await;
+        match asked.lacks(&needed).await {
+            Ok(None) => rules.await,
+            Ok(Some(_)) => {}
+            Err(error) => tracing::debug!(%error, "breakers of a mesh are not watched"),
         }
     }
 }

@@ -28,19 +28,18 @@ pub(super) fn of(arm: &ArmReport) -> Markup {
 }
 
 fn drawing(graph: &Graph, sheet: Sheet) -> Markup {
-    let number = |edges: &[(usize, &Edge)]| (10.0 + 7.0 * numbers(edges).len() as f64, 18.0);
-    let spoken = layout::of(graph, sheet, |edges| match sheet.is_beside {
-        true => size(&texts(edges)),
-        false => number(edges),
-    });
-    let crowded = match sheet.is_beside {
-        true => crowded(&spoken.lines),
-        false => spoken.lines.iter().map(first).collect(),
+    let spoken = |edges: &[(usize, &Edge)]| size(&texts(edges));
+    // Words that would lie on each other are left to the table, and where there is no room beside the lines all of them.
+    let crowded = sheet
+        .is_beside
+        .then(|| crowded(&layout::of(graph, sheet, spoken).lines));
+    let has_words = |edges: &[(usize, &Edge)]| {
+        let crowded = crowded.as_ref();
+        crowded.is_some_and(|crowded| !crowded.contains(&edges[0].0))
     };
-    // Words that would lie on each other are left to the table.
-    let layout = layout::of(graph, sheet, |edges| match crowded.contains(&edges[0].0) {
-        true => number(edges),
-        false => size(&texts(edges)),
+    let layout = layout::of(graph, sheet, |edges| match has_words(edges) {
+        true => spoken(edges),
+        false => (10.0 + 7.0 * numbers(edges).len() as f64, 18.0),
     });
     let named = graph
         .edges
@@ -53,7 +52,7 @@ fn drawing(graph: &Graph, sheet: Sheet) -> Markup {
             @for line in &layout.lines { (way(line)) }
             @for (name, place) in &layout.nodes { (node(name, place)) }
             @for line in &layout.lines {
-                @if crowded.contains(&first(line)) { (number_on(line)) } @else { (words_on(line)) }
+                @if has_words(&line.edges) { (words_on(line)) } @else { (number_on(line)) }
             }
         }
     }
