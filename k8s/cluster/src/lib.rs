@@ -3,12 +3,14 @@
 //! - [`Cluster`]: connecting, namespaces, applying and deleting objects
 //! - [`Observer`], [`View`]: what is there, kept current by watches, and waiting for it to be otherwise
 //! - [`access`]: what this client may do; events it writes
+//! - [`canary`]: a pod to compare with
 //! - `pods`: single pods, and a program inside one
 //! - [`look`]: objects, commands in containers and logs, as they are now
 //! - [`worker`]: a program run once as a Job, with its log lines as they come
 pub mod access;
 mod autoscaler;
 mod breaker;
+pub mod canary;
 mod exporter;
 mod facts;
 pub mod look;

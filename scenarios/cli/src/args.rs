@@ -80,6 +80,9 @@ pub enum Command {
     /// The load worker, as a pod runs it
     #[command(hide = true)]
     LoadWorker,
+    /// The pod that loads are compared with
+    #[command(hide = true)]
+    Canary,
 }
 
 #[derive(Debug, Subcommand)]

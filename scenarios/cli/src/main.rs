@@ -49,6 +49,7 @@ fn main() -> process::ExitCode {
         Command::Serve { system, service } => serve::serve(&system, service.as_deref()),
         Command::Broker => serve::broker(),
         Command::LoadWorker => load::main_worker(),
+        Command::Canary => load::canary::main_canary(),
         command => harness(command),
     }
 }
@@ -90,7 +91,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Chaos(args::Chaos::Run(wanted)) => chaos::run(&wanted).await,
         Command::Chaos(args::Chaos::Validate { file }) => chaos::validate(&file),
         Command::Cluster { dir, images } => place::keep_cluster(&dir, &images).await,
-        Command::Serve { .. } | Command::Broker | Command::LoadWorker => {
+        Command::Serve { .. } | Command::Broker | Command::LoadWorker | Command::Canary => {
             unreachable!("these were dispatched before")
         }
     }

@@ -134,7 +134,7 @@ async fn begin(shared: &Shared, users: Users, watch: &Watch) -> Option<Instant> 
     let until = users.duration.map(|duration| start + duration);
     let wall_us = shared.clock.at(start);
     shared.lines.put(Line::Began { wall_us }).await;
-    watch.gate.send_replace(Some(Span { until }));
+    watch.gate.send_replace(Some(Span { from: start, until }));
     until
 }
 

@@ -1,7 +1,17 @@
 //! Why there was no answer, read from what reqwest, hyper and the system say.
 use crate::dns::Unresolved;
 use model::ErrorKind;
+use nix::errno::Errno;
 use std::{error::Error, io, iter::successors};
+
+/// What the system says when it has no descriptor, port or memory for a socket.
+const EXHAUSTED: [Errno; 5] = [
+    Errno::EMFILE,
+    Errno::ENFILE,
+    Errno::ENOBUFS,
+    Errno::ENOMEM,
+    Errno::EADDRNOTAVAIL,
+];
 
 /// The first thing in the chain of causes that says what happened.
 pub(crate) fn kind(error: &(dyn Error + 'static)) -> ErrorKind {
@@ -37,7 +47,11 @@ fn of_io(error: &io::Error) -> Option<ErrorKind> {
             Some(ErrorKind::ConnectionReset)
         }
         TimedOut => Some(ErrorKind::Timeout),
-        _ => None,
+        AddrNotAvailable | OutOfMemory => Some(ErrorKind::Exhausted),
+        _ => error
+            .raw_os_error()
+            .filter(|code| EXHAUSTED.contains(&Errno::from_raw(*code)))
+            .map(|_| ErrorKind::Exhausted),
     }
 }
 
@@ -71,10 +85,13 @@ mod tests {
             (io::ErrorKind::HostUnreachable, ErrorKind::ConnectionRefused),
             (io::ErrorKind::BrokenPipe, ErrorKind::ConnectionReset),
             (io::ErrorKind::TimedOut, ErrorKind::Timeout),
-            (io::ErrorKind::OutOfMemory, ErrorKind::Other),
+            (io::ErrorKind::AddrNotAvailable, ErrorKind::Exhausted),
+            (io::ErrorKind::InvalidInput, ErrorKind::Other),
         ];
         for (io, expected) in kinds {
             assert_eq!(kind(&Connecting(io.into())), expected, "{io:?}");
         }
+        let no_descriptor = io::Error::from_raw_os_error(Errno::EMFILE as i32);
+        assert_eq!(kind(&Connecting(no_descriptor)), ErrorKind::Exhausted);
     }
 }

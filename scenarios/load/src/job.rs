@@ -12,6 +12,9 @@ pub enum LoadJob {
     Load {
         /// Which.
         load: Load,
+        /// The address at which the canary is asked meanwhile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        canary: Option<String>,
     },
     /// Send each request once, one after the other; what fails is recorded and the next is sent. Bodies are always kept.
     Requests {

@@ -6,21 +6,27 @@
 //! - [`wire`]: what it answers, line by line
 //! - [`worker`]: does it
 //!
+//! - [`canary`]: answers at once, for comparison
+//! - [`heartbeat`]: when a process stood still, and its machine was busy
+//!
 //! Users in a loop are driven by goose (`closed`), arrivals at a rate by `open`; `once` sends requests in order,
 //! `collect` reads a paged list until it is whole, `scrape` asks pods for their metrics (`exposition`) and `reach` waits until
 //! addresses accept connections.
 mod answer;
+pub mod canary;
 mod closed;
 mod collect;
 mod dns;
 mod exposition;
 mod failure;
+pub mod heartbeat;
 mod http;
 pub mod job;
 mod once;
 mod open;
 mod output;
 mod pace;
+mod pressure;
 mod reach;
 mod save;
 mod scrape;

@@ -96,6 +96,7 @@ impl Release {
     /// How many were dropped because too many were unanswered. Ends early when `go_on` is dropped.
     fn all(&self, stages: &[Stage], start: Instant, go_on: &Receiver<()>) -> u64 {
         let mut dropped = 0;
+        let mut gap = Gap::default();
         for (k, offset) in pace::schedule(stages).enumerate() {
             let due = start + offset;
             let left = due.saturating_duration_since(Instant::now());
@@ -103,8 +104,12 @@ impl Release {
                 break;
             }
             match self.in_flight.clone().try_acquire_owned() {
-                Err(_) => dropped += 1,
+                Err(_) => {
+                    dropped += 1;
+                    gap.widen(due);
+                }
                 Ok(permit) => {
+                    self.tell(&mut gap);
                     let shared = self.shared.clone();
                     let request = async move {
                         send(&shared, k, due).await;
@@ -114,7 +119,39 @@ impl Release {
                 }
             }
         }
+        self.tell(&mut gap);
         dropped
+    }
+
+    /// Tells of the requests dropped since the last that was sent.
+    fn tell(&self, gap: &mut Gap) {
+        if let Some(((from, until), count)) = gap.close() {
+            let clock = &self.shared.clock;
+            self.shared.lines.put_blocking(Line::Unsent {
+                from_us: clock.at(from),
+                until_us: clock.at(until),
+                count,
+            });
+        }
+    }
+}
+
+/// Requests dropped one after the other.
+#[derive(Default)]
+struct Gap {
+    span: Option<(Instant, Instant)>,
+    count: u64,
+}
+
+impl Gap {
+    fn widen(&mut self, due: Instant) {
+        self.span = Some((self.span.map_or(due, |(from, _)| from), due));
+        self.count += 1;
+    }
+
+    fn close(&mut self) -> Option<((Instant, Instant), u64)> {
+        let count = std::mem::take(&mut self.count);
+        self.span.take().map(|span| (span, count))
     }
 }
 

@@ -19,6 +19,11 @@ impl Lines {
     pub(crate) async fn put(&self, line: Line) {
         let _ = self.0.send(line).await;
     }
+
+    /// The same from a thread that is not the runtime's.
+    pub(crate) fn put_blocking(&self, line: Line) {
+        let _ = self.0.blocking_send(line);
+    }
 }
 
 /// Begins to write to `out`. The writer ends after the line [`Line::Ended`], or with an error, and then `stop`s the job.

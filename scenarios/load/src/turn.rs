@@ -60,6 +60,7 @@ pub(crate) struct Shared {
 /// From when until when a load is sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
+    pub(crate) from: Instant,
     pub(crate) until: Option<Instant>,
 }
 
@@ -69,6 +70,8 @@ pub(crate) struct User {
     client: reqwest::Client,
     next: usize,
     turns_left: Option<u64>,
+    /// When it has nothing more to wait for: its last answer is in, and it has thought.
+    free_at: Option<Instant>,
     /// What this user keeps of its answers.
     saved: Saved,
     /// Dropped when the user has finished, also when it is lost with its task.
@@ -93,6 +96,7 @@ impl User {
             client: client(load)?,
             next: index as usize * apart,
             turns_left: turns,
+            free_at: None,
             saved: Saved::default(),
             present: Some(present),
         })
@@ -153,9 +157,10 @@ pub(crate) async fn turn(goose: &mut GooseUser, shared: &Shared) {
         _ => None,
     };
     match next {
-        Some(index) => {
-            send(goose, shared, shared.round[index % shared.round.len()]).await;
-            think(shared).await;
+        Some((index, due)) => {
+            let index = shared.round[index % shared.round.len()];
+            send(goose, shared, index, due).await;
+            think(goose, shared).await;
         }
         None => leave(goose, shared).await,
     }
@@ -165,11 +170,14 @@ fn is_over(span: Span, shared: &Shared) -> bool {
     shared.cut.is_cancelled() || span.until.is_some_and(|until| Instant::now() >= until)
 }
 
-/// The index of the request to be sent now, after waiting for its instant where there is a ceiling.
-async fn next(goose: &mut GooseUser, span: Span, shared: &Shared) -> Option<usize> {
-    let index = goose.get_session_data_mut::<User>()?.take_turn()?;
+/// The index of the request to be sent now and when it was due, after waiting for its instant where there is a ceiling.
+async fn next(goose: &mut GooseUser, span: Span, shared: &Shared) -> Option<(usize, Instant)> {
+    let user = goose.get_session_data_mut::<User>()?;
+    let mut due = user.free_at.unwrap_or(span.from);
+    let index = user.take_turn()?;
     if let Some(ceiling) = &shared.ceiling {
-        let instant = ceiling.take(Instant::now());
+        let instant = ceiling.take(due);
+        due = instant;
         if span.until.is_some_and(|until| instant >= until) {
             return None;
         }
@@ -178,7 +186,7 @@ async fn next(goose: &mut GooseUser, span: Span, shared: &Shared) -> Option<usiz
             _ = sleep_until(instant.into()) => {}
         }
     }
-    Some(index)
+    Some((index, due))
 }
 
 async fn leave(goose: &mut GooseUser, shared: &Shared) {
@@ -192,12 +200,16 @@ async fn leave(goose: &mut GooseUser, shared: &Shared) {
     sleep(IDLE).await;
 }
 
-async fn think(shared: &Shared) {
-    if let Some(pause) = shared.think_time {
+async fn think(goose: &mut GooseUser, shared: &Shared) {
+    let free_at = Instant::now() + shared.think_time.unwrap_or_default();
+    if shared.think_time.is_some() {
         tokio::select! {
             _ = shared.cut.cancelled() => {}
-            _ = sleep(pause) => {}
+            _ = sleep_until(free_at.into()) => {}
         }
+    }
+    if let Some(user) = goose.get_session_data_mut::<User>() {
+        user.free_at = Some(free_at);
     }
 }
 
@@ -232,7 +244,9 @@ fn keep(goose: &mut GooseUser, template: &Template, answer: &mut Answer) {
     }
 }
 
-async fn send(goose: &mut GooseUser, shared: &Shared, index: usize) {
+/// Sends a request that was due then; the hops of a redirected one are due when the one before was answered.
+async fn send(goose: &mut GooseUser, shared: &Shared, index: usize, due: Instant) {
+    let mut due = Some(due);
     let Some(mut request) = prepare(goose, shared, index) else {
         return sleep(IDLE).await;
     };
@@ -249,7 +263,7 @@ async fn send(goose: &mut GooseUser, shared: &Shared, index: usize) {
         };
         keep(goose, &shared.templates[index], &mut answer);
         let times = Times {
-            due: sent,
+            due: due.take().unwrap_or(sent),
             sent,
             done: Instant::now(),
         };

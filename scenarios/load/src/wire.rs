@@ -1,7 +1,13 @@
 //! What a worker prints, one JSON value a line, as small as it can be: at a thousand requests a second it goes through a
 //! kubelet's log file. A pod's log holds other lines too; they do not parse, and readers skip them.
-use crate::exposition::Counts;
-use model::{ErrorKind, Fact, Micros, Observation, RequestFact, rows};
+use crate::{
+    answer::{Times, WallClock},
+    exposition::Counts,
+};
+use model::{
+    CanaryAsk, ErrorKind, Fact, Micros, Observation, Pressure, Process, RequestFact, Stall, Unsent,
+    rows,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,6 +31,33 @@ pub enum Line {
     /// What became of a request.
     #[serde(rename = "r")]
     Request(WireRequest),
+    /// Requests that were due and not sent.
+    #[serde(rename = "x")]
+    Unsent {
+        /// When the first of them was due, microseconds since the epoch.
+        #[serde(rename = "f")]
+        from_us: u64,
+        /// When the last was.
+        #[serde(rename = "t")]
+        until_us: u64,
+        /// How many.
+        #[serde(rename = "n")]
+        count: u64,
+    },
+    /// A question to the canary: due in microseconds since the epoch, sent − due, done − sent, and why there was no good answer.
+    #[serde(rename = "y")]
+    Canary(
+        u64,
+        u64,
+        u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")] Option<String>,
+    ),
+    /// The worker stood still: from when until when, in microseconds since the epoch.
+    #[serde(rename = "h")]
+    Stalled(u64, u64),
+    /// The worker's machine was busy: from when until when, the shares of that time in which a task waited and the worker was throttled.
+    #[serde(rename = "p")]
+    Pressed(u64, u64, f64, f64),
     /// Something of the answer before was kept.
     #[serde(rename = "s")]
     Saved(String, Value),
@@ -197,6 +230,67 @@ impl WireRequest {
     }
 }
 
+impl Line {
+    /// A question to the canary.
+    pub(crate) fn canary(times: &Times, clock: &WallClock, failed: Option<String>) -> Line {
+        let due = clock.at(times.due);
+        let sent = clock.at(times.sent);
+        let took = clock.at(times.done).saturating_sub(sent);
+        Line::Canary(due, sent.saturating_sub(due), took, failed)
+    }
+}
+
+impl Line {
+    /// What the worker of a step tells of itself, as an observation of the run that began at `run_start_wall_us`; None of other lines.
+    pub fn of_itself(self, step: &str, run_start_wall_us: u64) -> Option<Observation> {
+        let on_run_clock = |wall: u64| Micros(wall.saturating_sub(run_start_wall_us));
+        let process = || Process::Worker(step.into());
+        let (at, fact) = match self {
+            Line::Unsent {
+                from_us,
+                until_us,
+                count,
+            } => {
+                let unsent = Unsent {
+                    step: step.into(),
+                    until: on_run_clock(until_us),
+                    count,
+                };
+                (from_us, Fact::Unsent(unsent))
+            }
+            Line::Canary(due, waited, took, failed) => {
+                let sent = due.saturating_add(waited);
+                let ask = CanaryAsk {
+                    step: step.into(),
+                    sent: on_run_clock(sent),
+                    done: on_run_clock(sent.saturating_add(took)),
+                    failed,
+                };
+                (due, Fact::Canary(ask))
+            }
+            Line::Stalled(from, until) => {
+                let stall = Stall {
+                    process: process(),
+                    until: on_run_clock(until),
+                };
+                (from, Fact::Stalled(stall))
+            }
+            Line::Pressed(from, until, waiting, throttled) => {
+                let pressure = Pressure {
+                    process: process(),
+                    until: on_run_clock(until),
+                    waiting,
+                    throttled,
+                };
+                (from, Fact::Pressed(pressure))
+            }
+            _ => return None,
+        };
+        let at = on_run_clock(at);
+        Some(Observation { at, fact })
+    }
+}
+
 /// Reads a line of a worker's log.
 ///
 /// # Errors
@@ -259,6 +353,15 @@ mod tests {
                 ..request()
             }),
             Line::Saved("room".into(), 7.into()),
+            Line::Unsent {
+                from_us: 5,
+                until_us: 7,
+                count: 3,
+            },
+            Line::Canary(5, 1, 300, None),
+            Line::Canary(5, 1, 300, Some("HTTP 503".into())),
+            Line::Stalled(5, 2_500_005),
+            Line::Pressed(5, 100_005, 0.75, 0.0),
             Line::Keys(vec!["a".into(), "b".into()]),
             Line::Rows(vec![[("id".to_string(), 7.into())].into()]),
             Line::Collected {

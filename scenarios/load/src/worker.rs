@@ -1,8 +1,11 @@
 //! Does a job and prints what happened.
 use crate::{
-    LoadJob, closed,
+    LoadJob,
+    answer::WallClock,
+    canary, closed,
     closed::Users,
     collect,
+    heartbeat::{Heartbeat, Told},
     job::JOB_VARIABLE,
     once, open,
     output::{self, Lines},
@@ -88,7 +91,7 @@ async fn perform(
 ) -> Result<Option<closed::Rest>, WorkError> {
     let (lines, written) = output::open(out, stop.clone());
     let (tally, rest) = match job {
-        LoadJob::Load { load } => send(load, &lines, &stop).await?,
+        LoadJob::Load { load, canary } => watched(load, canary.clone(), &lines, &stop).await?,
         LoadJob::Requests {
             requests,
             expected,
@@ -112,6 +115,53 @@ async fn perform(
     lines.put(ended).await;
     written.await.unwrap_or_else(|e| Err(io::Error::other(e)))?;
     Ok(rest)
+}
+
+/// Sends a load, while a heart beats and the canary is asked.
+async fn watched(
+    load: &Load,
+    canary: Option<String>,
+    lines: &Lines,
+    stop: &CancellationToken,
+) -> Result<(Tally, Option<closed::Rest>), WorkError> {
+    let clock = WallClock::now();
+    let heard = lines.clone();
+    let _heart = Heartbeat::begin(move |told| {
+        if let Some(line) = heard_line(told, &clock) {
+            heard.put_blocking(line);
+        }
+    });
+    let over = stop.child_token();
+    let asking = canary.map(|url| {
+        let (lines, over) = (lines.clone(), over.clone());
+        tokio::spawn(canary::ask(url, load.connection, lines, clock, over))
+    });
+    let sent = send(load, lines, stop).await;
+    over.cancel();
+    if let Some(asking) = asking {
+        // What it was told is on its way; how its task ended is of no interest.
+        let _ = asking.await;
+    }
+    sent
+}
+
+/// A machine in which tasks waited for less than this share of the time is not worth a line.
+const WAITING_MIN: f64 = 0.2;
+
+fn heard_line(told: Told, clock: &WallClock) -> Option<Line> {
+    match told {
+        Told::Stalled { from, until } => Some(Line::Stalled(clock.at(from), clock.at(until))),
+        Told::Machine {
+            from,
+            until,
+            waiting,
+            throttled,
+        } => (waiting >= WAITING_MIN || throttled > 0.0).then(|| {
+            let rounded = |share: f64| (share * 1000.0).round() / 1000.0;
+            let (from, until) = (clock.at(from), clock.at(until));
+            Line::Pressed(from, until, rounded(waiting), rounded(throttled))
+        }),
+    }
 }
 
 async fn send(

@@ -15,6 +15,7 @@
 //! - [`graph`]: who asked whom, and how that went
 //! - [`observation`], [`timeline`]: what was seen, on one clock
 //! - [`window`]: stretches of time in which requests failed
+//! - [`soundness`]: what the harness says of itself
 //! - [`siege`]: the summary siege would have printed
 //! - [`verdict`], [`report`]: what follows
 pub mod chaos;
@@ -31,6 +32,7 @@ pub mod report;
 pub mod rows;
 pub mod saved;
 pub mod siege;
+pub mod soundness;
 pub mod strike;
 pub mod telemetry;
 pub mod time;
@@ -51,6 +53,7 @@ pub use plan::{Action, Documented, Manifest, Mutant, Plan, Profile, Requirement,
 pub use report::{ArmReport, Judgement, Report};
 pub use saved::{Save, Saved, Source};
 pub use siege::SiegeSummary;
+pub use soundness::{CanaryAsk, Pressure, Process, Stall, Unsent};
 pub use strike::{Aim, Course, Mode, Rhythm, Selector, Strike};
 pub use telemetry::{Breaker, BreakerState, PodCounts};
 pub use time::Micros;

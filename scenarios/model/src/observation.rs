@@ -1,5 +1,9 @@
 //! What was seen, each on the run's clock.
-use crate::{BreakerState, Execution, Micros, PodCounts, Strike, rows::Row};
+use crate::{
+    BreakerState, Execution, Micros, PodCounts, Strike,
+    rows::Row,
+    soundness::{CanaryAsk, Pressure, Stall, Unsent},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -94,6 +98,14 @@ pub enum Fact {
     },
     /// One request with what became of it.
     Request(RequestFact),
+    /// Requests were due and never sent.
+    Unsent(Unsent),
+    /// The worker of a load asked the canary.
+    Canary(CanaryAsk),
+    /// A process on the path of requests stood still.
+    Stalled(Stall),
+    /// The machine had not enough processor time for everybody.
+    Pressed(Pressure),
     /// Something of an answer was kept for later requests.
     Saved {
         /// Name of the step that sent the request.
@@ -284,7 +296,7 @@ impl Phase {
     }
 }
 
-/// One request. Its observation's `at` is when it was due; for closed loads that is when it was sent.
+/// One request. Its observation's `at` is when it was due; in a closed load that is when its user had nothing left to wait for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestFact {
@@ -335,6 +347,8 @@ pub enum ErrorKind {
     Timeout,
     /// What came was not HTTP.
     Protocol,
+    /// The machine had no descriptor, port or memory left to send it with: nothing was sent.
+    Exhausted,
     /// Anything else.
     Other,
 }
@@ -348,6 +362,7 @@ impl ErrorKind {
             ErrorKind::ConnectionReset => "connectionReset",
             ErrorKind::Timeout => "timeout",
             ErrorKind::Protocol => "protocol",
+            ErrorKind::Exhausted => "exhausted",
             ErrorKind::Other => "other",
         }
     }
@@ -371,7 +386,9 @@ impl RequestFact {
         match (self.status, self.error) {
             (Some(100..=399), None) => Outcome::Ok,
             (Some(400..=499), None) if self.status != Some(408) => Outcome::Refused,
-            (None, Some(ErrorKind::Dns | ErrorKind::ConnectionRefused)) => Outcome::Refused,
+            (None, Some(ErrorKind::Dns | ErrorKind::ConnectionRefused | ErrorKind::Exhausted)) => {
+                Outcome::Refused
+            }
             _ => Outcome::Unknown,
         }
     }

@@ -24,6 +24,12 @@ impl RunClock {
         self.start.elapsed().into()
     }
 
+    /// An instant on the run's clock; what was before the start becomes the start.
+    pub fn of(&self, instant: std::time::Instant) -> Micros {
+        let start = self.start.into_std();
+        instant.saturating_duration_since(start).into()
+    }
+
     /// The wall clock at the start, in microseconds since the epoch. Load workers stamp with their node's wall clock.
     pub fn started_wall_us(&self) -> u64 {
         self.wall_us

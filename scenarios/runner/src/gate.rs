@@ -56,6 +56,18 @@ impl Gate {
         }
     }
 
+    /// A Deployment with a Service of the same name, which answers requests at this port.
+    pub fn add(&mut self, name: &str, port: u16) {
+        self.deployments.push(name.into());
+        self.services.push(Service {
+            name: name.into(),
+            ports: vec![Port {
+                number: port.into(),
+                is_http: true,
+            }],
+        });
+    }
+
     /// Where the Services must answer, as `http://host:port`, or at least accept connections, as `host:port`.
     pub fn addresses(&self) -> Vec<String> {
         let of = |s: &Service| -> Vec<String> {

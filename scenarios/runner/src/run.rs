@@ -9,8 +9,11 @@ use crate::{
     traffic::{Kept, Ledger, Traffic},
 };
 use chaos::{Entry, Journal, Place};
-use cluster::{Cluster, Observer};
-use model::{Fact, FaultKind, Plan, Strike, Timeline, observation::Phase};
+use cluster::{Cluster, Observer, canary::CANARY};
+use load::heartbeat::{Heartbeat, Told};
+use model::{
+    Fact, FaultKind, Observation, Plan, Process, Stall, Strike, Timeline, observation::Phase,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -135,6 +138,7 @@ async fn perform(
     };
     let steps = async {
         if steady(&stage).await {
+            let _heart = beat(&recorder);
             recorder.note(Fact::Phase {
                 phase: Phase::Running,
             });
@@ -165,6 +169,20 @@ async fn perform(
     Ok(())
 }
 
+/// A heart for this process, which has the proxies of an embedded cluster in it.
+fn beat(recorder: &Recorder) -> Heartbeat {
+    let recorder = recorder.clone();
+    Heartbeat::begin(move |told| {
+        // Its machine is that of a load worker, or not on the path.
+        if let Told::Stalled { from, until } = told {
+            let (at, until) = (recorder.clock.of(from), recorder.clock.of(until));
+            let process = Process::Brownout;
+            let fact = Fact::Stalled(Stall { process, until });
+            recorder.put(Observation { at, fact });
+        }
+    })
+}
+
 /// The watches, their facts on the timeline. What a chaos job tells is put under the name of its step.
 fn observe(plan: &Plan, world: &World, recorder: &Recorder) -> Observer {
     let (sender, mut facts) = mpsc::unbounded_channel();
@@ -190,11 +208,26 @@ fn observe(plan: &Plan, world: &World, recorder: &Recorder) -> Observer {
                         recorder.note(Fact::Strike(Strike { step, ..strike }));
                     }
                 }
+                fact if is_of_canary(&fact) => {}
                 fact => recorder.note(fact),
             }
         }
     });
     Observer::start(&world.cluster, &world.namespace, sender)
+}
+
+/// Whether it tells of what brownout has brought itself.
+fn is_of_canary(fact: &Fact) -> bool {
+    match fact {
+        Fact::Pod(pod) => pod.owner == CANARY,
+        Fact::Replicas { deployment, .. } => deployment == CANARY,
+        Fact::Endpoints { service, .. } => service == CANARY,
+        Fact::Event { object, .. } => object
+            .split('/')
+            .nth(1)
+            .is_some_and(|name| name.starts_with(CANARY)),
+        _ => false,
+    }
 }
 
 /// Applies the manifests and waits until everything in them is ready.
@@ -223,6 +256,12 @@ async fn steady(stage: &Stage) -> bool {
             return false;
         }
     }
+    if let Err(e) = bring_canary(stage).await {
+        stage.recorder.note(Fact::NotSteady {
+            because: e.to_string(),
+        });
+        return false;
+    }
     stage.recorder.note(Fact::Phase {
         phase: Phase::Gating,
     });
@@ -240,10 +279,27 @@ async fn steady(stage: &Stage) -> bool {
     }
 }
 
+/// Where a load is measured, something to compare it with.
+async fn bring_canary(stage: &Stage) -> Result<(), cluster::Error> {
+    if !has_canary(&stage.plan) {
+        return Ok(());
+    }
+    let (namespace, image) = (&stage.namespace, &stage.traffic.image);
+    let port = load::canary::PORT;
+    stage.cluster.start_canary(namespace, image, port).await
+}
+
+fn has_canary(plan: &Plan) -> bool {
+    plan.loads().any(|(_, load)| !load.is_nothing())
+}
+
 /// Everything in the manifests says that it is ready, and every Service is reached from a pod: nodes learn of endpoints
 /// later than the API does, and a process without probes answers later than it is called ready.
 async fn ready(stage: &Stage) -> Result<(), String> {
-    let gate = Gate::of(&stage.plan.manifests);
+    let mut gate = Gate::of(&stage.plan.manifests);
+    if has_canary(&stage.plan) {
+        gate.add(CANARY, load::canary::PORT);
+    }
     let limit = stage.plan.ready_timeout.into();
     let open = stage
         .observer

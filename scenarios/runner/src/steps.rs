@@ -106,7 +106,8 @@ impl Stage {
                     requests,
                     ..load.clone()
                 };
-                send(LoadJob::Load { load }).await
+                let canary = Some(self.traffic.canary());
+                send(LoadJob::Load { load, canary }).await
             }
             Action::Requests { requests } => {
                 let saved = self.traffic.saved.now();

@@ -1,6 +1,6 @@
 //! Sending requests: a load worker in a pod, its lines on the timeline as they come.
 use crate::{clock::wall_us, recorder::Recorder};
-use cluster::{Cluster, Observer, worker::Worker};
+use cluster::{Cluster, Observer, canary::CANARY, worker::Worker};
 use load::{LoadJob, wire};
 use model::{Fact, Micros, Outcome, Saved, rows::Row};
 use std::{
@@ -146,6 +146,11 @@ impl Traffic {
         }
     }
 
+    /// Where the canary answers.
+    pub fn canary(&self) -> String {
+        format!("http://{CANARY}:{}/", load::canary::PORT)
+    }
+
     /// Runs a worker to its end; `take` gets its lines.
     pub(crate) async fn work<T, F: Future<Output = T>>(
         &self,
@@ -262,6 +267,15 @@ impl Traffic {
                         lag_max: Micros(lag_max_us),
                         cut_short,
                     });
+                }
+                Ok(
+                    line @ (wire::Line::Unsent { .. }
+                    | wire::Line::Canary(..)
+                    | wire::Line::Stalled(..)
+                    | wire::Line::Pressed(..)),
+                ) => {
+                    let seen = line.of_itself(step, self.recorder.clock.started_wall_us());
+                    seen.into_iter().for_each(|o| self.recorder.put(o));
                 }
                 // Somebody else's line in the same log. A lost one of ours shows in the worker's own count. Counts of pods are asked
                 // for by workers that nothing else is asked of.

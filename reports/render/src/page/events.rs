@@ -243,6 +243,15 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
             false => ("trouble", format!("not cleaned up: {detail}")),
         },
         Fact::Gap { what } => ("trouble", format!("gap: {what}")),
+        Fact::Unsent(unsent) => (
+            "trouble",
+            format!(
+                "“{}” did not send {} requests that were due, because too many were unanswered",
+                unsent.step, unsent.count
+            ),
+        ),
+        // What is known of the time of a load, and what is not, is said with the load.
+        Fact::Canary(_) | Fact::Stalled(_) | Fact::Pressed(_) => return None,
         // The graph and the lanes tell of these.
         Fact::Counted(_) | Fact::Asked { .. } => return None,
         Fact::Breaker(_) => return None,

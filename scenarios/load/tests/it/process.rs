@@ -41,7 +41,9 @@ fn hanging() -> Server {
 }
 
 fn ends_within_a_moment_of(signal: Signal, load: Load) {
-    let mut child = worker(&LoadJob::Load { load }).spawn().unwrap();
+    let mut child = worker(&LoadJob::Load { load, canary: None })
+        .spawn()
+        .unwrap();
     let mut lines = lines(&mut child);
     assert!(matches!(lines.next(), Some(Line::Began { .. })));
     let asked = Instant::now();
@@ -97,10 +99,13 @@ fn nothing_but_lines_goes_to_stdout_whatever_fails_and_names_are_those_of_the_ho
         requests: requests.into(),
         ..siege(1, 2, "")
     };
-    let mut child = worker(&LoadJob::Load { load: load.clone() })
-        .env("BROWNOUT_HOSTS", &hosts)
-        .spawn()
-        .unwrap();
+    let mut child = worker(&LoadJob::Load {
+        load: load.clone(),
+        canary: None,
+    })
+    .env("BROWNOUT_HOSTS", &hosts)
+    .spawn()
+    .unwrap();
     let seen: Vec<_> = lines(&mut child)
         .filter_map(|line| match line {
             Line::Request(r) => Some((r.status, r.error)),
@@ -132,7 +137,8 @@ fn a_job_comes_from_the_environment_or_a_file_and_one_that_cannot_be_read_is_nam
 fn a_method_that_goose_does_not_know_is_said_before_anything_is_sent() {
     let mut load = siege(1, 1, "http://room:8080/");
     load.requests[0].method = "OPTIONS".into();
-    let (code, said) = refused(&serde_json::to_string(&LoadJob::Load { load }).unwrap());
+    let (code, said) =
+        refused(&serde_json::to_string(&LoadJob::Load { load, canary: None }).unwrap());
     assert_eq!(
         (code, &*said),
         (Some(64), "load worker: a closed load cannot send OPTIONS\n")

@@ -170,7 +170,7 @@ pub async fn work(job: LoadJob) -> Printed {
 }
 
 pub async fn send(load: Load) -> Printed {
-    let printed = work(LoadJob::Load { load }).await;
+    let printed = work(LoadJob::Load { load, canary: None }).await;
     assert_eq!(printed.ended().0, printed.requests().len() as u64);
     printed
 }
