@@ -6,7 +6,8 @@
 //! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
 //! - `graph`: who asked whom; `edge`: what is asked of that
 //! - `collections`: what must be true of whole lists
-//! - `conditions`: the six that a pass is earned by
+//! - `soundness`: what of a load's time was seen, and what was the machine's doing
+//! - `conditions`: the seven that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
 //! - `summary`, `sample`, `ledger`: what several of them need
 mod blows;
@@ -27,6 +28,8 @@ mod metric;
 mod replacement;
 mod responses;
 mod sample;
+mod soundness;
+mod stretch;
 mod summary;
 mod verdict;
 pub mod windows;
@@ -36,27 +39,37 @@ use model::{
     ArmReport, Check, CheckKind, Finding, Judgement, Micros, Plan, Report, Severity, Timeline,
 };
 use sample::Sample;
+use soundness::{Scales, Soundness, Weighed};
 
 /// What follows from one arm: its conditions, its findings in the order of the plan, one verdict with one reason.
 pub fn judge(plan: &Plan, timeline: &Timeline) -> Judgement {
     let windows = windows::of_loads(plan, timeline);
     let graph = graph::of(plan, timeline);
-    let conditions = conditions::all(plan, timeline, &windows);
-    let seen: Vec<Finding> = plan
+    let sound = Soundness::of(plan, timeline);
+    let scales = Scales::new(&sound, timeline);
+    let weighed: Vec<Weighed> = plan
         .checks
         .iter()
-        .map(|check| perform(check, plan, timeline, &windows, &graph))
+        .map(|check| {
+            scales.weigh(check, |seen| {
+                let windows = windows::of_loads(plan, seen);
+                perform(check, plan, seen, &windows, &graph)
+            })
+        })
         .collect();
+    let conditions = conditions::all(plan, timeline, &windows, &sound, &weighed);
+    let seen = weighed.into_iter().map(|w| w.finding).collect();
     let findings = verdict::qualify(plan, &conditions, seen);
     let summaries = plan
         .loads()
-        .map(|(step, load)| summary::of(step, load, timeline, &windows))
+        .map(|(step, load)| summary::of(step, load, timeline, &windows, &sound))
         .collect();
     let (verdict, reason) = verdict::conclude(&conditions, &findings);
     Judgement {
         verdict,
         reason,
-        not_shown: verdict::not_shown(plan, timeline),
+        not_shown: verdict::not_shown(plan, timeline, &sound),
+        doubts: sound.doubts(),
         exit: verdict::exit(verdict, timeline),
         conditions,
         findings,

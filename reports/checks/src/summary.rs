@@ -1,5 +1,9 @@
 //! A load in figures: siege's, and honest ones beside them.
-use crate::sample::{Sample, percentile, tally};
+use crate::{
+    sample::{Sample, percentile, tally},
+    soundness::{OfLoad, Soundness},
+    stretch::{self, Stretch, minus, union},
+};
 use model::{
     Fact, Load, Micros, RequestFact, Timeline, Window, WindowState, report::LoadSummary, siege,
 };
@@ -7,7 +11,13 @@ use model::{
 /// Median, 90th, 99th and 99.9th percentile.
 const PERCENTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
-pub(crate) fn of(step: &str, load: &Load, timeline: &Timeline, windows: &[Window]) -> LoadSummary {
+pub(crate) fn of(
+    step: &str,
+    load: &Load,
+    timeline: &Timeline,
+    windows: &[Window],
+    sound: &Soundness,
+) -> LoadSummary {
     let sample = Sample::of(timeline, step);
     let mut requests: Vec<&RequestFact> = sample.requests.iter().map(|(_, r)| *r).collect();
     requests.sort_by_key(|r| r.done);
@@ -19,7 +29,8 @@ pub(crate) fn of(step: &str, load: &Load, timeline: &Timeline, windows: &[Window
         .requests
         .iter()
         .map(|(due, r)| r.sent.saturating_sub(*due));
-    let shares = shares(&sample, load, windows);
+    let unknown = sound.load(step).map(OfLoad::unknown).unwrap_or_default();
+    let shares = shares(&sample, load, windows, &unknown);
     LoadSummary {
         step: step.into(),
         siege: siege::summary(requests(), elapsed),
@@ -68,7 +79,7 @@ struct Shares {
 
 /// Splits the time from the first request to the end of the load, or to its planned end where it was cut short. A moment is known
 /// while a request is under way, and for as long after one was due as a window needs to close.
-fn shares(sample: &Sample, load: &Load, windows: &[Window]) -> Shares {
+fn shares(sample: &Sample, load: &Load, windows: &[Window], unknown: &[Stretch]) -> Shares {
     let Some((from, last)) = sample.span() else {
         return Shares::default();
     };
@@ -88,25 +99,14 @@ fn shares(sample: &Sample, load: &Load, windows: &[Window]) -> Shares {
         .requests
         .iter()
         .map(|(due, r)| (*due, r.done.max(*due + quiet).min(to)));
-    let known = union(known.chain(mine().map(|w| (w.from, w.to))).collect());
-    let (degraded, down) = (length(WindowState::Degraded), length(WindowState::Down));
+    let failing = union(mine().map(|w| (w.from, w.to)).collect());
+    let up = minus(&minus(&union(known.collect()), unknown), &failing);
+    let share = |state| length(state) / total;
     Shares {
-        up: (known.as_secs_f64() - degraded - down).max(0.0) / total,
-        degraded: degraded / total,
-        down: down / total,
+        up: stretch::length(&up).as_secs_f64() / total,
+        degraded: share(WindowState::Degraded),
+        down: share(WindowState::Down),
     }
-}
-
-/// The length of the union of stretches of time.
-fn union(mut stretches: Vec<(Micros, Micros)>) -> Micros {
-    stretches.sort_unstable();
-    let mut until = Micros::ZERO;
-    let mut length = Micros::ZERO;
-    for (from, to) in stretches {
-        length = length + to.saturating_sub(from.max(until));
-        until = until.max(to);
-    }
-    length
 }
 
 #[cfg(test)]
@@ -118,7 +118,7 @@ mod tests {
         let (plan, timeline) = (story.plan(), story.timeline());
         let windows = windows::of_loads(&plan, &timeline);
         let (step, load) = plan.loads().next().unwrap();
-        let s = shares(&Sample::of(&timeline, step), load, &windows);
+        let s = shares(&Sample::of(&timeline, step), load, &windows, &[]);
         [s.up, s.degraded, s.down].map(|share| (share * 1000.0).round() as u32)
     }
 
@@ -139,7 +139,8 @@ mod tests {
         let story = Story::rollout().failing(2300..2500).sent_late(2600, 30);
         let (plan, timeline) = (story.plan(), story.timeline());
         let (step, load) = plan.loads().next().unwrap();
-        let summary = of(step, load, &timeline, &[]);
+        let sound = Soundness::of(&plan, &timeline);
+        let summary = of(step, load, &timeline, &[], &sound);
         assert_eq!(summary.response, [0.002, 0.002, 0.032, 0.032]);
         assert_eq!(summary.service, [0.002; 4]);
         assert_eq!(summary.lag_max, 0.03);

@@ -5,9 +5,9 @@
 //! - Without the load, the recovery or the evidence as planned, a pass is not earned; what was shown not to hold stays shown where
 //!   the missing part could not have changed it.
 use crate::{
-    conditions::{self, COMPLETE, DELIVERED, EFFECTIVE, RECOVERED, STEADY},
+    conditions::{self, COMPLETE, DELIVERED, EFFECTIVE, RECOVERED, SOUND, STEADY},
     count, finality, offset,
-    sample::Sample,
+    soundness::Soundness,
 };
 use model::{
     Action, ArmReport, CheckKind, Course, ExitCode, Fact, Finding, Plan, Start, Timeline, Verdict,
@@ -119,7 +119,7 @@ pub(crate) fn conclude(conditions: &[Finding], findings: &[Finding]) -> (Verdict
     let counting: Vec<&Finding> = findings.iter().filter(|f| f.counts).collect();
     let of =
         |verdict| -> Vec<&&Finding> { counting.iter().filter(|f| f.verdict == verdict).collect() };
-    let unmet = [STEADY, EFFECTIVE, COMPLETE, DELIVERED, RECOVERED]
+    let unmet = [STEADY, EFFECTIVE, SOUND, COMPLETE, DELIVERED, RECOVERED]
         .into_iter()
         .filter_map(|name| conditions.iter().find(|c| c.check == name))
         .chain(conditions)
@@ -176,12 +176,13 @@ fn passed(counting: &[&Finding]) -> String {
 }
 
 /// What the run cannot tell, whatever its verdict.
-pub(crate) fn not_shown(plan: &Plan, timeline: &Timeline) -> Vec<String> {
+pub(crate) fn not_shown(plan: &Plan, timeline: &Timeline, sound: &Soundness) -> Vec<String> {
     let mut limits = vec![];
-    for (step, _) in plan.loads() {
-        if let Some(floor) = Sample::of(timeline, step).floor() {
+    for load in &sound.loads {
+        if let Some(gap) = load.longest_gap {
             limits.push(format!(
-                "outages shorter than {floor}, the mean time between two requests of “{step}”"
+                "outages shorter than {gap}, the longest time between two requests of “{}”",
+                load.step
             ));
         }
     }
@@ -307,9 +308,9 @@ mod tests {
             )
         );
         assert_eq!(
-            not_shown(&Story::rollout().plan(), &Story::rollout().timeline()),
+            judge(&Story::rollout().plan(), &Story::rollout().timeline()).not_shown,
             [
-                "outages shorter than 10.0 ms, the mean time between two requests of “siege”",
+                "outages shorter than 10.0 ms, the longest time between two requests of “siege”",
                 "the order of two things less than 1.0 ms apart, when one is a request of “siege”: its worker has a clock of its own",
                 "how another run would go: each fault was injected once"
             ]

@@ -53,7 +53,7 @@ pub use plan::{Action, Documented, Manifest, Mutant, Plan, Profile, Requirement,
 pub use report::{ArmReport, Judgement, Report};
 pub use saved::{Save, Saved, Source};
 pub use siege::SiegeSummary;
-pub use soundness::{CanaryAsk, Pressure, Process, Stall, Unsent};
+pub use soundness::{CanaryAsk, Doubt, Pressure, Process, Stall, Unsent, Whose};
 pub use strike::{Aim, Course, Mode, Rhythm, Selector, Strike};
 pub use telemetry::{Breaker, BreakerState, PodCounts};
 pub use time::Micros;

@@ -1,5 +1,7 @@
 //! What a reader gets: the judged arms of a scenario.
-use crate::{ExitCode, Finding, Graph, Micros, Plan, SiegeSummary, Timeline, Verdict, Window};
+use crate::{
+    Doubt, ExitCode, Finding, Graph, Micros, Plan, SiegeSummary, Timeline, Verdict, Window,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the checks make of one arm: a function of its plan and its timeline.
@@ -13,13 +15,16 @@ pub struct Judgement {
     /// What this run cannot tell, whatever its verdict: outages below the sampling floor, order below the clocks' error, gaps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_shown: Vec<String>,
-    /// The six conditions that a pass is earned by: `BaselineSteady`, `LoadDelivered`, `FaultsEffective`, `Recovered`,
-    /// `RollbackVerified`, `EvidenceComplete`.
+    /// The seven conditions that a pass is earned by: `BaselineSteady`, `LoadDelivered`, `FaultsEffective`, `Recovered`,
+    /// `RollbackVerified`, `EvidenceComplete`, `MeasurementSound`.
     pub conditions: Vec<Finding>,
     /// One for each check of the plan, in its order.
     pub findings: Vec<Finding>,
     /// Where requests failed.
     pub windows: Vec<Window>,
+    /// Time of loads that is unknown, or the machine's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Doubt>,
     /// Blows against pods, in time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blows: Vec<Blow>,

@@ -80,6 +80,32 @@ pub struct Unsent {
     pub count: u64,
 }
 
+/// A stretch of a load's time about which the run cannot speak for the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Doubt {
+    /// Name of the step with the load.
+    pub step: String,
+    /// When it began.
+    pub from: Micros,
+    /// When it was over.
+    pub to: Micros,
+    /// Of which kind it is.
+    pub whose: Whose,
+    /// Who or what is to blame.
+    pub because: String,
+}
+
+/// Why a stretch of time does not count for or against the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Whose {
+    /// Nothing is known of it: a request was due and none was sent, or a process on the path stood still.
+    Unknown,
+    /// The canary was slow or silent, too.
+    Machine,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

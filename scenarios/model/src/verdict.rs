@@ -40,7 +40,7 @@ impl fmt::Display for Verdict {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// The name of the check, as in the scenario file or one of the six conditions.
+    /// The name of the check, as in the scenario file or one of the conditions.
     pub check: String,
     /// What the check says.
     pub verdict: Verdict,

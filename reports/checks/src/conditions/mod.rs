@@ -1,13 +1,15 @@
-//! The six conditions that a pass is earned by. None of them can fail a run: what is missing is named, and the run is inconclusive.
+//! The seven conditions that a pass is earned by. None of them can fail a run: what is missing is named, and the run is inconclusive.
 mod complete;
 mod delivered;
 mod effective;
 mod recovered;
 mod rollback;
+mod sound;
 mod steady;
 
 pub(crate) use rollback::{cleaned, left};
 
+use crate::soundness::{Soundness, Weighed};
 use model::{Finding, Plan, Timeline, Verdict, Window};
 
 pub(crate) const STEADY: &str = "BaselineSteady";
@@ -17,11 +19,19 @@ pub(crate) const RECOVERED: &str = "Recovered";
 pub(crate) const ROLLED_BACK: &str = "RollbackVerified";
 pub(crate) const COMPLETE: &str = "EvidenceComplete";
 
+pub(crate) const SOUND: &str = "MeasurementSound";
+
 /// So much evidence is kept of one condition.
 const EVIDENCE_MAX: usize = 8;
 
-/// All six, in the order in which a reader asks for them.
-pub(crate) fn all(plan: &Plan, timeline: &Timeline, windows: &[Window]) -> Vec<Finding> {
+/// All seven, in the order in which a reader asks for them.
+pub(crate) fn all(
+    plan: &Plan,
+    timeline: &Timeline,
+    windows: &[Window],
+    sound: &Soundness,
+    weighed: &[Weighed],
+) -> Vec<Finding> {
     vec![
         steady::check(timeline, windows),
         delivered::check(plan, timeline),
@@ -29,6 +39,7 @@ pub(crate) fn all(plan: &Plan, timeline: &Timeline, windows: &[Window]) -> Vec<F
         recovered::check(plan, timeline, windows),
         rollback::check(plan, timeline),
         complete::check(plan, timeline),
+        sound::check(sound, weighed),
     ]
 }
 
