@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::data_path::data_path;
 use super::mesh::MeshPort;
 
 /// Connections that may wait to be accepted: what a listener of a busy server has.
@@ -75,7 +76,7 @@ impl ServicePort {
                 self.mesh.clone(),
                 self.node.clone(),
             );
-            self.listener = Some(AbortOnDropHandle::new(tokio::spawn(accepting)));
+            self.listener = Some(AbortOnDropHandle::new(data_path().spawn(accepting)));
         }
         Ok(())
     }
@@ -90,6 +91,7 @@ impl Drop for ServicePort {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let _entered = data_path().enter();
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -213,9 +215,13 @@ mod tests {
             io::ErrorKind::ConnectionReset
         );
         port.set(vec![]).unwrap();
-        // The listener closes when its task is gone.
-        tokio::task::yield_now().await;
-        let refused = TcpStream::connect(port.address).await.unwrap_err();
+        // The listener closes when its task is gone, which is on another thread.
+        let refused = loop {
+            match TcpStream::connect(port.address).await {
+                Ok(_) => sleep(Duration::from_millis(1)).await,
+                Err(error) => break error,
+            }
+        };
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 

@@ -1,6 +1,7 @@
 //! net — addresses, names and Services on the loopback interface: no privilege, no set-up, nothing left behind.
 
 mod addresses;
+mod data_path;
 mod hosts;
 mod l4;
 mod mesh;

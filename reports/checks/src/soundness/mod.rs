@@ -30,6 +30,9 @@ const GAP_MIN: Micros = Micros::from_millis(20);
 /// A load that is slower may be late by so many of its own intervals before its objectives are in doubt.
 const GAP_INTERVALS: u64 = 2;
 
+/// Services give up on each other after half a second and more; a canary that was delayed by less than this is not the reason.
+const GIVEN_UP_MIN: Micros = Micros::from_millis(250);
+
 /// A breaker remembers for about so long what was too slow.
 const MEMORY: Micros = Micros::from_secs(10);
 
@@ -135,16 +138,15 @@ impl OfLoad {
         }
         let fared = self.canary.during((r.sent, r.done));
         let took = r.done.saturating_sub(due);
-        let explains = |delay: Micros| delay >= canary::SLOW_MIN;
+        let explains = fared.delay >= canary::SLOW_MIN && fared.delay.0 >= took.0 / PART_MIN;
         fared.failed
             || match (r.error, r.status) {
-                (Some(ErrorKind::Timeout), _) => {
-                    explains(fared.delay) && fared.delay.0 >= took.0 / PART_MIN
-                }
-                // Some service or proxy behind the answer gave up, now or a little earlier.
+                (Some(ErrorKind::Timeout), _) => explains,
+                // Some service or proxy behind the answer gave up, now or, where a breaker is open, a little earlier.
                 (None, Some(500..)) => {
                     let before = r.sent.saturating_sub(MEMORY);
-                    explains(self.canary.during((before, r.done)).delay)
+                    let slowest = self.canary.during((before, r.done)).delay;
+                    slowest >= GIVEN_UP_MIN || explains && took >= canary::SLOW_MIN
                 }
                 _ => false,
             }

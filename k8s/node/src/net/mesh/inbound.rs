@@ -17,6 +17,7 @@ use super::door::{serve, speaks_http};
 use super::lease::{Answer, Lease};
 use super::replies::{Reason, prepare, sign};
 use super::{ClusterId, Mesh, Target, lock, worker};
+use crate::net::data_path::data_path;
 use crate::net::l4::forward;
 
 /// How an answer of this side is signed.
@@ -57,7 +58,7 @@ impl Mesh {
                 let accepting = accept(self.clone(), listener, id, protocol);
                 let entrance = Entrance {
                     address,
-                    _listener: AbortOnDropHandle::new(tokio::spawn(accepting)),
+                    _listener: AbortOnDropHandle::new(data_path().spawn(accepting)),
                 };
                 entrances.insert(key, entrance);
                 address
@@ -97,6 +98,7 @@ impl Mesh {
 }
 
 fn listen(address: IpAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let _entered = data_path().enter();
     let listener = std::net::TcpListener::bind((address, 0))?;
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
