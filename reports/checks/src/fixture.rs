@@ -170,10 +170,15 @@ impl Story {
 
     /// Requests due in these milliseconds are refused.
     pub fn failing(self, due: Range<u64>) -> Story {
+        self.failing_with(due, ErrorKind::ConnectionRefused)
+    }
+
+    /// Requests due in these milliseconds fail so.
+    pub fn failing_with(self, due: Range<u64>, error: ErrorKind) -> Story {
         self.change(|at, request| {
             if (ms(due.start)..ms(due.end)).contains(&at) {
                 request.status = None;
-                request.error = Some(ErrorKind::ConnectionRefused);
+                request.error = Some(error);
             }
         })
     }
@@ -184,6 +189,15 @@ impl Story {
             if at == ms(due) {
                 request.sent = ms(due + late);
                 request.done = ms(due + late + 2);
+            }
+        })
+    }
+
+    /// The answer to the request due at that millisecond comes so much later.
+    pub fn answered_late(self, due: u64, late: u64) -> Story {
+        self.change(|at, request| {
+            if at == ms(due) {
+                request.done = request.done + ms(late);
             }
         })
     }

@@ -4,6 +4,7 @@
 //! - [`windows`]: stretches of time in which requests failed
 //! - `blows`: what became of each blow against a pod, and the windows that belong to it
 //! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
+//! - `closed`: what users of a closed load did not send, because they waited
 //! - `graph`: who asked whom; `edge`: what is asked of that
 //! - `collections`: what must be true of whole lists
 //! - `soundness`: what of a load's time was seen, and what was the machine's doing
@@ -11,6 +12,7 @@
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
 //! - `summary`, `sample`, `ledger`: what several of them need
 mod blows;
+mod closed;
 mod collections;
 mod conditions;
 mod duplicates;

@@ -1,5 +1,6 @@
 //! A load in figures: siege's, and honest ones beside them.
 use crate::{
+    closed,
     sample::{Sample, percentile, tally},
     soundness::{OfLoad, Soundness},
     stretch::{self, Stretch, minus, union},
@@ -39,6 +40,7 @@ pub(crate) fn of(
             false => None,
         },
         dropped,
+        held_back: closed::hidden(load, &sample) + closed::waits(load, &sample).len() as u64,
         response: PERCENTILES.map(|p| percentile(&response, p)),
         service: PERCENTILES.map(|p| percentile(&service, p)),
         lag_max: lags.max().unwrap_or_default().max(lag).as_secs_f64(),

@@ -18,6 +18,9 @@ const LATE_MIN: Duration = Duration::from_millis(5);
 /// From one look at the machine to the next.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// A machine in which tasks waited for less than this share of the time is not worth a line.
+pub const WAITING_MIN: f64 = 0.2;
+
 /// What is told of a process and its machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Told {

@@ -52,7 +52,8 @@ fn read() -> Counters {
 fn shares(last: Counters, now: Counters, since: Duration) -> Option<(f64, f64)> {
     let share = |last: Option<u64>, now: Option<u64>| -> Option<f64> {
         let grown = now?.saturating_sub(last?) as f64;
-        Some((grown / since.as_micros().max(1) as f64).min(1.0))
+        let share = (grown / since.as_micros().max(1) as f64).min(1.0);
+        Some((share * 1000.0).round() / 1000.0)
     };
     let waiting = share(last.waiting, now.waiting);
     let throttled = share(last.throttled, now.throttled);

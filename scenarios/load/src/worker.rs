@@ -5,7 +5,7 @@ use crate::{
     canary, closed,
     closed::Users,
     collect,
-    heartbeat::{Heartbeat, Told},
+    heartbeat::{Heartbeat, Told, WAITING_MIN},
     job::JOB_VARIABLE,
     once, open,
     output::{self, Lines},
@@ -145,9 +145,6 @@ async fn watched(
     sent
 }
 
-/// A machine in which tasks waited for less than this share of the time is not worth a line.
-const WAITING_MIN: f64 = 0.2;
-
 fn heard_line(told: Told, clock: &WallClock) -> Option<Line> {
     match told {
         Told::Stalled { from, until } => Some(Line::Stalled(clock.at(from), clock.at(until))),
@@ -157,9 +154,8 @@ fn heard_line(told: Told, clock: &WallClock) -> Option<Line> {
             waiting,
             throttled,
         } => (waiting >= WAITING_MIN || throttled > 0.0).then(|| {
-            let rounded = |share: f64| (share * 1000.0).round() / 1000.0;
             let (from, until) = (clock.at(from), clock.at(until));
-            Line::Pressed(from, until, rounded(waiting), rounded(throttled))
+            Line::Pressed(from, until, waiting, throttled)
         }),
     }
 }

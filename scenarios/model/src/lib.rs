@@ -48,7 +48,7 @@ pub use graph::{Edge, EdgeMetric, Graph};
 pub use load::{Connection, Load, LoadModel, Request, Stage};
 pub use look::{Execution, ExpectedOutput, Holds, ObjectsOf, PodChoice, PodsOf, Wanted};
 pub use metric::{Failure, Metric, WorkloadMetric};
-pub use observation::{ErrorKind, Fact, Observation, Outcome, PodState, RequestFact};
+pub use observation::{EMBEDDED, ErrorKind, Fact, Observation, Outcome, PodState, RequestFact};
 pub use plan::{Action, Documented, Manifest, Mutant, Plan, Profile, Requirement, Start, Step};
 pub use report::{ArmReport, Judgement, Report};
 pub use saved::{Save, Saved, Source};

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The kind of a cluster that is in brownout's own process, on its machine.
+pub const EMBEDDED: &str = "embedded";
+
 /// One line of `timeline.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

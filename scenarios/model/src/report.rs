@@ -92,6 +92,10 @@ pub struct LoadSummary {
     pub siege_stopped: Option<SiegeSummary>,
     /// Requests that were due and not sent.
     pub dropped: u64,
+    /// In a closed load, what its users did not send because they were waiting for answers: instants of its ceiling with no free user,
+    /// which count in `response`; without a ceiling the number that a stall has hidden, which count nowhere.
+    #[serde(default)]
+    pub held_back: u64,
     /// Percentiles of the response time of good requests, from when each was due: p50, p90, p99, p99.9, in seconds.
     pub response: [f64; 4],
     /// The same from when each was sent.

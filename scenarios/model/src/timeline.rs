@@ -1,5 +1,5 @@
 //! Everything that was seen in one run, in the order of its clock.
-use crate::{Fact, Micros, Observation, PodState, RequestFact, Saved};
+use crate::{EMBEDDED, Fact, Micros, Observation, PodState, RequestFact, Saved};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -68,6 +68,12 @@ impl Timeline {
     /// All of them.
     pub fn all(&self) -> &[Observation] {
         &self.observations
+    }
+
+    /// Whether the cluster was in brownout's own process, its proxies on its machine.
+    pub fn is_embedded(&self) -> bool {
+        let mut all = self.observations.iter();
+        all.any(|o| matches!(&o.fact, Fact::Began { cluster, .. } if cluster == EMBEDDED))
     }
 
     /// When the last thing was seen.

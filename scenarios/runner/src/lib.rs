@@ -9,6 +9,7 @@ mod clock;
 mod faults;
 mod gate;
 mod look;
+mod machine;
 mod progress;
 mod recorder;
 mod recover;

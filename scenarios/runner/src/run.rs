@@ -3,6 +3,7 @@ use crate::{
     PLAN_FILE, Progress, Stop,
     clock::RunClock,
     gate::Gate,
+    machine,
     recorder::{Recorder, Writing},
     scrape::Scraping,
     steps::Stage,
@@ -10,9 +11,10 @@ use crate::{
 };
 use chaos::{Entry, Journal, Place};
 use cluster::{Cluster, Observer, canary::CANARY};
-use load::heartbeat::{Heartbeat, Told};
+use load::heartbeat::{self, Heartbeat, Told};
 use model::{
-    Fact, FaultKind, Observation, Plan, Process, Stall, Strike, Timeline, observation::Phase,
+    EMBEDDED, Fact, FaultKind, Observation, Plan, Pressure, Process, Stall, Strike, Timeline,
+    observation::Phase,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -137,7 +139,7 @@ async fn perform(
         injected: Arc::default(),
     };
     let steps = async {
-        if steady(&stage).await {
+        if steady(&stage, &world.kind).await {
             let _heart = beat(&recorder);
             recorder.note(Fact::Phase {
                 phase: Phase::Running,
@@ -173,13 +175,31 @@ async fn perform(
 fn beat(recorder: &Recorder) -> Heartbeat {
     let recorder = recorder.clone();
     Heartbeat::begin(move |told| {
-        // Its machine is that of a load worker, or not on the path.
-        if let Told::Stalled { from, until } = told {
-            let (at, until) = (recorder.clock.of(from), recorder.clock.of(until));
-            let process = Process::Brownout;
-            let fact = Fact::Stalled(Stall { process, until });
-            recorder.put(Observation { at, fact });
-        }
+        let process = Process::Brownout;
+        let (at, fact) = match told {
+            Told::Stalled { from, until } => {
+                let until = recorder.clock.of(until);
+                (from, Fact::Stalled(Stall { process, until }))
+            }
+            Told::Machine {
+                from,
+                until,
+                waiting,
+                throttled,
+            } if waiting >= heartbeat::WAITING_MIN || throttled > 0.0 => {
+                let until = recorder.clock.of(until);
+                let pressure = Pressure {
+                    process,
+                    until,
+                    waiting,
+                    throttled,
+                };
+                (from, Fact::Pressed(pressure))
+            }
+            Told::Machine { .. } => return,
+        };
+        let at = recorder.clock.of(at);
+        recorder.put(Observation { at, fact });
     })
 }
 
@@ -231,8 +251,14 @@ fn is_of_canary(fact: &Fact) -> bool {
 }
 
 /// Applies the manifests and waits until everything in them is ready.
-async fn steady(stage: &Stage) -> bool {
-    match stage.cluster.lacks(&stage.plan.requires).await {
+async fn steady(stage: &Stage, kind: &str) -> bool {
+    let lacks = stage.cluster.lacks(&stage.plan.requires).await;
+    let of_machine = || {
+        (kind == EMBEDDED)
+            .then(|| machine::lacks(&stage.plan))
+            .flatten()
+    };
+    match lacks.map(|lack| lack.or_else(of_machine)) {
         Ok(None) => {}
         Ok(Some(lack)) => {
             stage.recorder.note(Fact::Lacking {

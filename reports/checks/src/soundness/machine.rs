@@ -20,10 +20,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub fn of(timeline: &Timeline) -> Machine {
-        let is_embedded = timeline
-            .all()
-            .iter()
-            .any(|o| matches!(&o.fact, Fact::Began { cluster, .. } if cluster == "embedded"));
+        let is_embedded = timeline.is_embedded();
         let pressed = timeline.all().iter().filter_map(|o| match &o.fact {
             // On a real cluster the machine that brownout is on is not one of its nodes.
             Fact::Pressed(p) if p.process == Process::Brownout && !is_embedded => None,

@@ -16,10 +16,7 @@ pub(crate) struct Still {
 /// only the heart was kept waiting; then the pieces between count.
 pub(crate) fn of(sample: &Sample, timeline: &Timeline) -> Vec<Still> {
     let moved = Moved::of(sample);
-    let is_embedded = timeline
-        .all()
-        .iter()
-        .any(|o| matches!(&o.fact, Fact::Began { cluster, .. } if cluster == "embedded"));
+    let is_embedded = timeline.is_embedded();
     let mut found = vec![];
     for observation in timeline.all() {
         let Fact::Stalled(stall) = &observation.fact else {

@@ -55,7 +55,7 @@ where
         .draw()
 }
 
-/// Faults and windows, behind everything else.
+/// Faults, time in doubt and windows, behind everything else.
 pub(super) fn backdrop<'a, Y>(
     chart: &mut ChartContext<'_, SVGBackend<'a>, Cartesian2d<RangedCoordf64, Y>>,
     frame: &Frame,
@@ -78,6 +78,10 @@ where
             PathElement::new(line, Ink::Failed.color().mix(0.55).stroke_width(1))
         }))?;
     }
+    chart.draw_series(frame.doubts.iter().map(|(from, to)| {
+        let corners = [(clip(*from), bottom), (clip(*to), top)];
+        Rectangle::new(corners, Ink::Doubt.color().mix(0.30).filled())
+    }))?;
     chart.draw_series(frame.windows.iter().map(|(from, to)| {
         let corners = [(clip(*from), bottom), (clip(*to), top)];
         Rectangle::new(corners, Ink::Window.color().mix(0.10).filled())

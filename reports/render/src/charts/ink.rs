@@ -18,9 +18,10 @@ pub(super) enum Ink {
     NotReady,
     Terminating,
     OnBar,
+    Doubt,
 }
 
-const ALL: [(Ink, &str); 14] = [
+const ALL: [(Ink, &str); 15] = [
     (Ink::Text, "ink"),
     (Ink::Muted, "muted"),
     (Ink::Grid, "grid"),
@@ -35,6 +36,7 @@ const ALL: [(Ink, &str); 14] = [
     (Ink::NotReady, "not-ready"),
     (Ink::Terminating, "terminating"),
     (Ink::OnBar, "on-bar"),
+    (Ink::Doubt, "muted"),
 ];
 
 impl Ink {

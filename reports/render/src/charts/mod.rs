@@ -11,7 +11,7 @@ mod throughput;
 
 use crate::{lanes, series, words};
 use ink::Ink;
-use model::{ArmReport, Micros};
+use model::{ArmReport, Doubt, Micros};
 use plotters::{coord::Shift, prelude::*};
 
 /// A drawing area that becomes text; writing it cannot fail.
@@ -26,6 +26,9 @@ const AXIS: u32 = 40;
 const FONT: f64 = 14.9;
 /// Room right of the plot, for the last tick's text.
 const RIGHT: u32 = 14;
+
+/// Stretches that are less apart than this, in seconds, are drawn as one.
+const DOUBTS_APART: f64 = 0.02;
 
 /// For which screen a chart is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,8 @@ struct Frame {
     to: f64,
     faults: Vec<faults::Shade>,
     windows: Vec<(f64, f64)>,
+    /// Time that is unknown, or the machine's.
+    doubts: Vec<(f64, f64)>,
 }
 
 impl Frame {
@@ -116,6 +121,7 @@ pub(crate) fn timeline(arm: &ArmReport, size: Size) -> Option<String> {
             .iter()
             .map(|w| (w.from.as_secs_f64(), w.to.as_secs_f64()))
             .collect(),
+        doubts: doubts(&arm.judgement.doubts),
     };
     let due: Vec<Micros> = requests.iter().map(|(due, _)| *due).collect();
     let width = series::width(to - from, &due, size.buckets());
@@ -128,6 +134,23 @@ pub(crate) fn timeline(arm: &ArmReport, size: Size) -> Option<String> {
         words::seconds(frame.to)
     );
     Some(ink::themed(&svg, &label))
+}
+
+/// Stretches of time in doubt, those without a visible pause between them as one: there may be thousands.
+fn doubts(doubts: &[Doubt]) -> Vec<(f64, f64)> {
+    let mut all: Vec<(f64, f64)> = doubts
+        .iter()
+        .map(|d| (d.from.as_secs_f64(), d.to.as_secs_f64()))
+        .collect();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut shown: Vec<(f64, f64)> = vec![];
+    for (from, to) in all {
+        match shown.last_mut() {
+            Some((_, until)) if from <= *until + DOUBTS_APART => *until = until.max(to),
+            _ => shown.push((from, to)),
+        }
+    }
+    shown
 }
 
 fn drawing(

@@ -1,7 +1,8 @@
 //! The figures of a load: availability accounting, response times, and siege's summary beside the recorded one.
 use crate::words;
 use maud::{Markup, html};
-use model::{ArmReport, Documented, SiegeSummary, report::LoadSummary};
+use model::{ArmReport, Documented, Doubt, LoadModel, SiegeSummary, Whose, report::LoadSummary};
+use std::cmp::Reverse;
 
 /// What 99.9 % leaves of a month of thirty days, in seconds.
 const MONTHLY_BUDGET: f64 = 30.0 * 86_400.0 * 0.001;
@@ -11,9 +12,54 @@ pub(super) fn of(arm: &ArmReport, load: &LoadSummary) -> Markup {
         h3 { "Load " em { (load.step) } }
         div.columns {
             div { (accounting(arm, load)) }
-            div { (times(load)) }
+            div { (times(arm, load)) }
         }
+        (doubts(arm, load))
         (siege(arm, load))
+    }
+}
+
+/// So many stretches are named; result.json has them all.
+const DOUBTS_MAX: usize = 8;
+
+/// The time that does not speak for or against the system, longest first.
+fn doubts(arm: &ArmReport, load: &LoadSummary) -> Markup {
+    let mut doubts: Vec<&Doubt> = arm
+        .judgement
+        .doubts
+        .iter()
+        .filter(|d| d.step == load.step)
+        .collect();
+    doubts.sort_by_key(|d| Reverse(d.to.saturating_sub(d.from)));
+    html! {
+        @if !doubts.is_empty() {
+            h4 { "What does not speak for or against the system" }
+            div.scroll {
+                table.plain {
+                    thead { tr { th { "From" } th.number { "For" } th { "Time that is" } th { "because" } } }
+                    tbody {
+                        @for doubt in doubts.iter().take(DOUBTS_MAX) {
+                            tr {
+                                td { (words::offset(doubt.from)) }
+                                td.number { (doubt.to.saturating_sub(doubt.from)) }
+                                td { (whose(doubt.whose)) }
+                                td { (doubt.because) }
+                            }
+                        }
+                    }
+                }
+            }
+            @if doubts.len() > DOUBTS_MAX {
+                p.note { "and " (doubts.len() - DOUBTS_MAX) " shorter ones, in result.json" }
+            }
+        }
+    }
+}
+
+fn whose(whose: Whose) -> &'static str {
+    match whose {
+        Whose::Unknown => "unknown",
+        Whose::Machine => "the machine's",
     }
 }
 
@@ -25,7 +71,11 @@ fn accounting(arm: &ArmReport, load: &LoadSummary) -> Markup {
         ("up", "Up", parts[0]),
         ("degraded", "Degraded: some requests failed", parts[1]),
         ("down", "Down: every request failed", parts[2]),
-        ("unknown", "Unknown: no request was under way", unknown),
+        (
+            "unknown",
+            "Unknown: no request was under way, or none was sent",
+            unknown,
+        ),
     ];
     let windows = arm.judgement.windows.iter().filter(|w| w.step == load.step);
     let lost: f64 = windows.map(|w| w.length().as_secs_f64()).sum();
@@ -62,7 +112,7 @@ fn hundredths(part: u32) -> String {
     format!("{}.{:02} %", part / 100, part % 100)
 }
 
-fn times(load: &LoadSummary) -> Markup {
+fn times(arm: &ArmReport, load: &LoadSummary) -> Markup {
     let names = ["Median", "90 %", "99 %", "99.9 %"];
     html! {
         h4 { "How long good requests took" }
@@ -75,9 +125,29 @@ fn times(load: &LoadSummary) -> Markup {
             }
         }
         p.note {
-            "Response time counts from when a request was due, so that a stalled system cannot hide the requests it kept waiting. "
-            "The generator was at most " (words::seconds(load.lag_max)) " late."
+            (counted(arm, load)) " The generator was at most " (words::seconds(load.lag_max)) " late."
         }
+    }
+}
+
+/// From when times count, and what the kind of load cannot show.
+fn counted(arm: &ArmReport, load: &LoadSummary) -> String {
+    let mut models = arm.plan.loads().filter(|(step, _)| *step == load.step);
+    match models.next().map(|(_, l)| &l.model) {
+        Some(LoadModel::Closed {
+            max_rate: Some(_), ..
+        }) => format!(
+            "Response time counts from when maxRate had a request due. {} were due while every user was waiting: \
+             they count as answered with the next one.",
+            load.held_back
+        ),
+        Some(LoadModel::Closed { .. }) => format!(
+            "Each user sends when the last answer is in, so a stalled system hides the requests that it keeps from being sent: \
+             about {} here.",
+            load.held_back
+        ),
+        _ => "Response time counts from when a request was due, so that a stalled system cannot hide the requests it kept waiting."
+            .into(),
     }
 }
 

@@ -50,6 +50,8 @@ fn legend(arm: &ArmReport, lanes: &[Lane]) -> Vec<(&'static str, &'static str)> 
     }
     legend.extend(faults.then_some(("fault", "fault in place")));
     legend.extend(windows.then_some(("window", "requests failed")));
+    let doubts = !judgement.doubts.is_empty();
+    legend.extend(doubts.then_some(("doubt", "unknown, or the machine's")));
     legend.extend(bars(&BARS[2..]));
     legend
 }
