@@ -5,7 +5,7 @@
 use crate::pressure::Gauge;
 use std::{
     sync::mpsc::{RecvTimeoutError, Sender, channel},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -44,17 +44,28 @@ pub enum Told {
     },
 }
 
-/// Beats until it is dropped.
+/// Beats until it is dropped; then nothing more is told.
 pub struct Heartbeat {
     /// Dropped, the thread ends.
-    _alive: Sender<()>,
+    alive: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        drop(self.alive.take());
+        if let Some(thread) = self.thread.take() {
+            // What it told before it panicked, if it did, stays told.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Heartbeat {
     /// Begins to beat; `tell` hears of what was missed, from the thread of the heart.
     pub fn begin(mut tell: impl FnMut(Told) + Send + 'static) -> Heartbeat {
         let (alive, ended) = channel();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             let mut heart = Heart::new(Instant::now());
             let mut gauge = Gauge::new();
             let mut looked = Instant::now();
@@ -78,7 +89,10 @@ impl Heartbeat {
                 }
             }
         });
-        Heartbeat { _alive: alive }
+        Heartbeat {
+            alive: Some(alive),
+            thread: Some(thread),
+        }
     }
 }
 

@@ -42,12 +42,36 @@ pub(crate) fn open(
     (Lines(sender), writer)
 }
 
+/// Keeps back what a worker tells of itself until its load has begun, so that the first line is always the one that says so.
+#[derive(Default)]
+struct Begun {
+    has: bool,
+    early: Vec<Line>,
+}
+
+impl Begun {
+    /// What can be written now that this line has come.
+    fn order(&mut self, line: Line) -> Vec<Line> {
+        if !self.has && line.is_of_itself() {
+            self.early.push(line);
+            return vec![];
+        }
+        self.has = true;
+        let early = self.early.drain(..);
+        match line {
+            Line::Ended { .. } => early.chain([line]).collect(),
+            line => [line].into_iter().chain(early).collect(),
+        }
+    }
+}
+
 fn write(mut lines: mpsc::Receiver<Line>, mut out: impl Write) -> std::io::Result<()> {
     let mut waiting = Vec::new();
+    let mut begun = Begun::default();
     while lines.blocking_recv_many(&mut waiting, WAITING_MAX) > 0 {
         let ended = matches!(waiting.last(), Some(Line::Ended { .. }));
         let mut text = String::new();
-        for line in waiting.drain(..) {
+        for line in waiting.drain(..).flat_map(|line| begun.order(line)) {
             text.push_str(&wire::encode(&line));
             text.push('\n');
         }

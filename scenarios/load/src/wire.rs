@@ -241,6 +241,14 @@ impl Line {
 }
 
 impl Line {
+    /// Whether the worker tells of itself and not of a request.
+    pub fn is_of_itself(&self) -> bool {
+        matches!(
+            self,
+            Line::Unsent { .. } | Line::Canary(..) | Line::Stalled(..) | Line::Pressed(..)
+        )
+    }
+
     /// What the worker of a step tells of itself, as an observation of the run that began at `run_start_wall_us`; None of other lines.
     pub fn of_itself(self, step: &str, run_start_wall_us: u64) -> Option<Observation> {
         let on_run_clock = |wall: u64| Micros(wall.saturating_sub(run_start_wall_us));

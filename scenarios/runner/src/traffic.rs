@@ -268,12 +268,7 @@ impl Traffic {
                         cut_short,
                     });
                 }
-                Ok(
-                    line @ (wire::Line::Unsent { .. }
-                    | wire::Line::Canary(..)
-                    | wire::Line::Stalled(..)
-                    | wire::Line::Pressed(..)),
-                ) => {
+                Ok(line) if line.is_of_itself() => {
                     let seen = line.of_itself(step, self.recorder.clock.started_wall_us());
                     seen.into_iter().for_each(|o| self.recorder.put(o));
                 }

@@ -4,4 +4,5 @@ mod errors;
 mod lists;
 mod open;
 mod process;
+mod soundness;
 mod support;

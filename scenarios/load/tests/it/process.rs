@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-fn worker(job: &LoadJob) -> Command {
+pub fn worker(job: &LoadJob) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_load-worker"));
     command
         .env("BROWNOUT_LOAD", serde_json::to_string(job).unwrap())
