@@ -90,8 +90,12 @@ async fn perform(
     stop: CancellationToken,
 ) -> Result<Option<closed::Rest>, WorkError> {
     let (lines, written) = output::open(out, stop.clone());
+    let clock = WallClock::now();
+    let heart = is_timed(job).then(|| beat(&lines, clock));
     let (tally, rest) = match job {
-        LoadJob::Load { load, canary } => watched(load, canary.clone(), &lines, &stop).await?,
+        LoadJob::Load { load, canary } => {
+            beside_canary(load, canary.clone(), &lines, clock, &stop).await?
+        }
         LoadJob::Requests {
             requests,
             expected,
@@ -106,6 +110,8 @@ async fn perform(
             (reach::run(addresses, *timeout, &stop).await, None)
         }
     };
+    // Nothing is told after the last line.
+    drop(heart);
     let ended = Line::Ended {
         finished: tally.finished,
         dropped: tally.dropped,
@@ -117,20 +123,32 @@ async fn perform(
     Ok(rest)
 }
 
-/// Sends a load, while a heart beats and the canary is asked.
-async fn watched(
+/// Whether it matters when things happen in this job.
+fn is_timed(job: &LoadJob) -> bool {
+    match job {
+        LoadJob::Load { .. } | LoadJob::Requests { .. } | LoadJob::Collect { .. } => true,
+        LoadJob::Scrape { .. } | LoadJob::Reach { .. } => false,
+    }
+}
+
+/// A heart that tells when the worker stood still, and when its machine was busy.
+fn beat(lines: &Lines, clock: WallClock) -> Heartbeat {
+    let lines = lines.clone();
+    Heartbeat::begin(move |told| {
+        if let Some(line) = heard_line(told, &clock) {
+            lines.put_blocking(line);
+        }
+    })
+}
+
+/// Sends a load, while the canary is asked.
+async fn beside_canary(
     load: &Load,
     canary: Option<String>,
     lines: &Lines,
+    clock: WallClock,
     stop: &CancellationToken,
 ) -> Result<(Tally, Option<closed::Rest>), WorkError> {
-    let clock = WallClock::now();
-    let heard = lines.clone();
-    let _heart = Heartbeat::begin(move |told| {
-        if let Some(line) = heard_line(told, &clock) {
-            heard.put_blocking(line);
-        }
-    });
     let over = stop.child_token();
     let asking = canary.map(|url| {
         let (lines, over) = (lines.clone(), over.clone());

@@ -268,13 +268,13 @@ impl Traffic {
                         cut_short,
                     });
                 }
-                Ok(line) if line.is_of_itself() => {
+                // Counts of pods are asked for by workers that nothing else is asked of.
+                Ok(line) => {
                     let seen = line.of_itself(step, self.recorder.clock.started_wall_us());
                     seen.into_iter().for_each(|o| self.recorder.put(o));
                 }
-                // Somebody else's line in the same log. A lost one of ours shows in the worker's own count. Counts of pods are asked
-                // for by workers that nothing else is asked of.
-                Ok(wire::Line::Counted(..)) | Err(_) => {}
+                // Somebody else's line in the same log. A lost one of ours shows in the worker's own count.
+                Err(_) => {}
             }
         }
         ended
