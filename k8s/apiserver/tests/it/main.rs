@@ -1,10 +1,12 @@
 //! The API as its clients see it. Statement ids (`api_4_…`) are those of the conformance list.
 
+mod access;
 mod autoscaling;
 mod deletes;
 mod door;
 mod mesh;
 mod objects;
+mod outside;
 mod patches;
 mod refusals;
 mod streams;
