@@ -133,6 +133,7 @@ impl Folder {
 
     /// Removes a folder of this folder with all that is in it, if it is there. Of a link only the link is removed.
     pub fn remove_all(&self, name: &str) -> io::Result<()> {
+        names(Path::new(name))?;
         match fs::remove_dir_all(self.handle().join(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
@@ -249,6 +250,7 @@ mod tests {
             assert!(folder.create(path).is_err(), "{path}");
             assert!(folder.write_new(path, b"", 0o600).is_err(), "{path}");
             assert!(folder.read(path).is_err(), "{path}");
+            assert!(folder.remove_all(path).is_err(), "{path}");
             assert!(folder.find(Path::new(path), true).is_err(), "{path}");
         }
         assert_eq!(fs::read_to_string(outside.join("secret")).unwrap(), "s");
