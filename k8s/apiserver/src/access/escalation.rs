@@ -186,7 +186,8 @@ fn covers(rule: &Value, right: &Right) -> bool {
                 && covers_name(rule, name.as_deref())
         }
         Right::Path { path, verb } => {
-            has("verbs", verb) && texts(rule, "nonResourceURLs").any(|held| covers_path(held, path))
+            has("verbs", verb)
+                && texts(rule, "nonResourceURLs").any(|held| rbac::covers_path(held, path))
         }
     }
 }
@@ -200,11 +201,6 @@ fn covers_resource(held: &str, resource: &str) -> bool {
 fn covers_name(rule: &Value, name: Option<&str>) -> bool {
     let mut names = texts(rule, "resourceNames").peekable();
     names.peek().is_none() || name.is_some_and(|name| names.any(|held| held == name))
-}
-
-fn covers_path(held: &str, path: &str) -> bool {
-    let begins = |held: &str| path.starts_with(held.trim_end_matches('*'));
-    held == path || (held.ends_with('*') && begins(held))
 }
 
 /// The real server's words for rights that the user has not.

@@ -12,7 +12,7 @@ pub use escalation::check as check_escalation;
 pub use roles::built_in;
 pub use tokens::Tokens;
 
-use crate::{api::Api, api::Call, refusal::Refusal};
+use crate::{api::Api, api::Call, refusal::Refusal, store::Objects};
 use axum::http::{HeaderMap, Method, Uri, header};
 use std::collections::BTreeMap;
 
@@ -184,6 +184,24 @@ impl Api {
                 .store
                 .read(|objects| rbac::is_allowed(user, deed, objects))
     }
+
+    /// Whether the user may ask for a path that is no resource's: everybody for some, whoever is known for those that say what there is.
+    pub fn allows_path(&self, user: &User, verb: &str, path: &str) -> bool {
+        let is_open = PUBLIC.contains(&path) || (user.is_authenticated() && tells(path));
+        let visits = |objects: &Objects| rbac::may_visit(user, verb, path, objects);
+        user.is_master() || (verb == "get" && is_open) || self.store.read(visits)
+    }
+}
+
+/// Paths for everybody.
+const PUBLIC: [&str; 5] = ["/version", "/version/", "/healthz", "/livez", "/readyz"];
+
+/// Whether a path leads to what says which resources there are.
+fn tells(path: &str) -> bool {
+    let first = path
+        .strip_prefix('/')
+        .and_then(|path| path.split('/').next());
+    matches!(first, Some("api" | "apis" | "openapi"))
 }
 
 /// What follows the word “Bearer”, however that is written.

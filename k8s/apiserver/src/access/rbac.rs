@@ -13,6 +13,21 @@ pub fn is_allowed(user: &User, deed: &Deed, objects: &Objects) -> bool {
     rules.iter().any(|rule| covers(rule, deed))
 }
 
+/// Whether any binding gives `user` a role with a rule for a path that is no resource's.
+pub fn may_visit(user: &User, verb: &str, path: &str, objects: &Objects) -> bool {
+    let rules = held(user, "", objects);
+    rules.iter().any(|rule| {
+        has(rule, "verbs", &|held| held == "*" || held == verb)
+            && has(rule, "nonResourceURLs", &|held| covers_path(held, path))
+    })
+}
+
+/// Whether a path of a rule, which may end in `*`, includes this one.
+pub fn covers_path(held: &str, path: &str) -> bool {
+    let begins = |held: &str| path.starts_with(held.trim_end_matches('*'));
+    held == path || (held.ends_with('*') && begins(held))
+}
+
 /// Every rule bound to `user`, for everything and for this namespace; an empty one means none in particular.
 pub fn held(user: &User, namespace: &str, objects: &Objects) -> Vec<Value> {
     let everywhere = objects.list("clusterrolebindings", None);
@@ -81,11 +96,13 @@ fn is_meant(user: &User, subject: &Value) -> bool {
     }
 }
 
+fn has(rule: &Value, field: &str, wanted: &dyn Fn(&str) -> bool) -> bool {
+    let mut entries = rule[field].as_array().into_iter().flatten();
+    entries.any(|entry| entry.as_str().is_some_and(wanted))
+}
+
 fn covers(rule: &Value, deed: &Deed) -> bool {
-    let has = |field: &str, wanted: &dyn Fn(&str) -> bool| {
-        let mut entries = rule[field].as_array().into_iter().flatten();
-        entries.any(|entry| entry.as_str().is_some_and(wanted))
-    };
+    let has = |field: &str, wanted: &dyn Fn(&str) -> bool| has(rule, field, wanted);
     let part = deed.resource.split_once('/').map(|(_, part)| part);
     let names_it = |entry: &str| {
         entry == "*"

@@ -47,10 +47,13 @@ impl Api {
             namespace: text("namespace"),
             name: text("name"),
         };
-        let is_path = review["spec"]["nonResourceAttributes"].is_object();
-        let allowed = match is_path {
-            true => user.is_authenticated(),
-            false => self.allows(user, &deed),
+        let allowed = match &review["spec"]["nonResourceAttributes"] {
+            Value::Object(asked) => {
+                let text = |field: &str| asked.get(field).and_then(Value::as_str);
+                let (verb, path) = (text("verb"), text("path"));
+                self.allows_path(user, verb.unwrap_or(""), path.unwrap_or(""))
+            }
+            _ => self.allows(user, &deed),
         };
         review["apiVersion"] = json!("authorization.k8s.io/v1");
         review["kind"] = json!("SelfSubjectAccessReview");

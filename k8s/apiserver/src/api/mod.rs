@@ -151,8 +151,7 @@ async fn answer(api: Arc<Api>, otherwise: &User, request: Request) -> Result<Res
     let user = api.user_of(request.uri(), request.headers(), otherwise)?;
     let path = request.uri().path();
     if let Some(document) = discovery::answer(path, request.headers()) {
-        let is_public = matches!(path, "/version" | "/healthz" | "/livez" | "/readyz");
-        return match is_public || user.is_authenticated() {
+        return match api.allows_path(&user, "get", path) {
             true => Ok(document),
             false => Err(Refusal::no_entry(&user, path)),
         };
