@@ -241,7 +241,7 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert_eq!(count, 12);
+        assert_eq!(count, 13);
     }
 
     #[test]

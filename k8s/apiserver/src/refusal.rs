@@ -118,6 +118,14 @@ fn qualified(name: &str, group: &str) -> String {
     }
 }
 
+/// What an answer is about, for programs.
+fn details(plural: &str, group: &str, name: &str) -> Value {
+    match group {
+        "" => json!({"name": name, "kind": plural}),
+        group => json!({"name": name, "group": group, "kind": plural}),
+    }
+}
+
 impl Refusal {
     fn new(code: u16, reason: &'static str, message: impl Into<String>, details: Value) -> Refusal {
         Refusal {
@@ -129,10 +137,7 @@ impl Refusal {
     }
 
     fn about(kind: &Kind, name: &str, code: u16, reason: &'static str, message: String) -> Refusal {
-        let details = match kind.group {
-            "" => json!({"name": name, "kind": kind.plural}),
-            group => json!({"name": name, "group": group, "kind": kind.plural}),
-        };
+        let details = details(kind.plural, kind.group, name);
         Refusal::new(code, reason, message, details)
     }
 
@@ -239,7 +244,7 @@ impl Refusal {
     }
 
     /// No role bound to the user allows it.
-    pub fn not_permitted(kind: &Kind, user: &User, deed: &Deed) -> Refusal {
+    pub fn not_permitted(user: &User, deed: &Deed) -> Refusal {
         let place = match deed.namespace.as_str() {
             "" => "at the cluster scope".into(),
             namespace => format!("in the namespace \"{namespace}\""),
@@ -252,8 +257,20 @@ impl Refusal {
             "" => String::new(),
             name => format!(" \"{name}\""),
         };
-        let message = format!("{}{named} is forbidden: {why}", resource(kind));
-        Refusal::about(kind, &deed.name, 403, "Forbidden", message)
+        let (plural, _) = deed
+            .resource
+            .split_once('/')
+            .unwrap_or((&deed.resource, ""));
+        let resource = qualified(plural, &deed.group);
+        let message = format!("{resource}{named} is forbidden: {why}");
+        let details = details(plural, &deed.group, &deed.name);
+        Refusal::new(403, "Forbidden", message, details)
+    }
+
+    /// Headers that contradict each other.
+    pub fn unreadable_headers(path: &str, why: &str) -> Refusal {
+        let message = format!("Internal Server Error: \"{path}\": {why}");
+        Refusal::new(500, "InternalError", message, json!({}))
     }
 
     /// All that is wrong with an object, at once. `details.kind` is the Kind here, not the plural: kubectl relies on it.

@@ -141,6 +141,11 @@ impl Store {
         )
     }
 
+    /// Looks at all objects as they are at one moment.
+    pub fn read<T>(&self, look: impl FnOnce(&Objects) -> T) -> T {
+        look(&self.lock().objects)
+    }
+
     /// The only writer. `decide` sees the object and all others, and says what comes next. What it answers is returned with the object
     /// as it is afterwards. Putting an object equal to the current one changes no version and wakes nobody.
     pub fn update<T, E>(

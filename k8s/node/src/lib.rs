@@ -14,10 +14,12 @@
 //! | `status` | what the API is told about it |
 //! | `metrics` | what `kubectl top` and autoscalers are told |
 //! | `env`, `links`, `volumes`, [`images`](Images) | what a container is given |
+//! | `beneath` | folders that no path leads out of |
 //! | `provisioner` | folders of this node for claims that ask for one |
 //! | `backoff`, `events` | when it is started again, and what is told about it |
 
 mod backoff;
+mod beneath;
 mod env;
 mod events;
 mod images;

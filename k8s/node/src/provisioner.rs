@@ -1,7 +1,6 @@
 //! provisioner — makes volumes for claims of the class `standard`: folders of this node. It is what runs beside a real cluster as
 //! an external provisioner, and speaks to the API in the same way.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use serde_json::{from_value, json};
 use tokio::time::sleep;
 
 use crate::NODE_NAME;
+use crate::beneath::Folder;
 use crate::events::Events;
 use crate::watch::watch_all;
 
@@ -121,11 +121,9 @@ impl Provisioner {
         volume: &PersistentVolume,
     ) -> kube::Result<()> {
         let name = volume.name_any();
-        let path = self.folder.join(&name);
-        if path.exists()
-            && let Err(error) = fs::remove_dir_all(&path)
-        {
-            let why = format!("{}: {error}", path.display());
+        let removed = Folder::made_at(&self.folder).and_then(|all| all.remove_all(&name));
+        if let Err(error) = removed {
+            let why = format!("{}: {error}", self.folder.join(&name).display());
             return self.failed(volumes, volume, why).await;
         }
         match volumes.delete(&name, &DeleteParams::default()).await {

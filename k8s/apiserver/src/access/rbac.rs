@@ -1,20 +1,82 @@
 //! rbac — whether one of the rules that are bound to a user covers what it wants to do. Pure.
 
 use super::{Deed, User};
+use crate::{
+    selector::Selector,
+    store::{Key, Objects},
+};
 use serde_json::Value;
 
-/// Whether any of `bindings` gives `user` a role with a rule for `deed`; `rules` looks up those of a binding's role.
-pub fn is_allowed<'a>(
-    user: &User,
-    deed: &Deed,
-    bindings: impl Iterator<Item = &'a Value>,
-    rules: impl Fn(&Value) -> Vec<Value>,
-) -> bool {
-    let mut bound = bindings.filter(|binding| {
+/// Whether any binding gives `user` a role with a rule for `deed`.
+pub fn is_allowed(user: &User, deed: &Deed, objects: &Objects) -> bool {
+    let rules = held(user, &deed.namespace, objects);
+    rules.iter().any(|rule| covers(rule, deed))
+}
+
+/// Whether any binding gives `user` a role with a rule for a path that is no resource's.
+pub fn may_visit(user: &User, verb: &str, path: &str, objects: &Objects) -> bool {
+    let rules = held(user, "", objects);
+    rules.iter().any(|rule| {
+        has(rule, "verbs", &|held| held == "*" || held == verb)
+            && has(rule, "nonResourceURLs", &|held| covers_path(held, path))
+    })
+}
+
+/// Whether a path of a rule, which may end in `*`, includes this one.
+pub fn covers_path(held: &str, path: &str) -> bool {
+    let begins = |held: &str| path.starts_with(held.trim_end_matches('*'));
+    held == path || (held.ends_with('*') && begins(held))
+}
+
+/// Every rule bound to `user`, for everything and for this namespace; an empty one means none in particular.
+pub fn held(user: &User, namespace: &str, objects: &Objects) -> Vec<Value> {
+    let everywhere = objects.list("clusterrolebindings", None);
+    let scope = Some(namespace).filter(|namespace| !namespace.is_empty());
+    let here = scope.map(|scope| objects.list("rolebindings", Some(scope)));
+    let bindings = everywhere.chain(here.into_iter().flatten());
+    let bound = bindings.filter(|binding| {
         let subjects = binding["subjects"].as_array().into_iter().flatten();
         subjects.into_iter().any(|subject| is_meant(user, subject))
     });
-    bound.any(|binding| rules(binding).iter().any(|rule| covers(rule, deed)))
+    let rules = bound.filter_map(|binding| {
+        let namespace = binding["metadata"]["namespace"].as_str().unwrap_or("");
+        rules_of(&binding["roleRef"], namespace, objects)
+    });
+    rules.flatten().collect()
+}
+
+/// The rules of the role that a binding of this namespace names, if that exists.
+pub fn rules_of(role: &Value, namespace: &str, objects: &Objects) -> Option<Vec<Value>> {
+    let name = role["name"].as_str().unwrap_or("");
+    let key = match role["kind"].as_str() {
+        Some("Role") => Key::new("roles", namespace, name),
+        _ => Key::new("clusterroles", "", name),
+    };
+    let role = objects.get(&key)?;
+    Some([own_rules(role), gathered(role, objects)].concat())
+}
+
+fn own_rules(role: &Value) -> Vec<Value> {
+    role["rules"].as_array().cloned().unwrap_or_default()
+}
+
+/// The rules that an aggregated role takes from others.
+fn gathered(role: &Value, objects: &Objects) -> Vec<Value> {
+    let selectors = role["aggregationRule"]["clusterRoleSelectors"].as_array();
+    let selectors: Vec<Selector> = selectors
+        .into_iter()
+        .flatten()
+        .map(Selector::of_object)
+        .collect();
+    let is_chosen = |other: &Value| {
+        let labels = &other["metadata"]["labels"];
+        selectors
+            .iter()
+            .any(|selector| selector.matches_labels(labels))
+    };
+    let others = objects.list("clusterroles", None);
+    let chosen = others.filter(|other| is_chosen(other));
+    chosen.flat_map(|other| own_rules(other)).collect()
 }
 
 fn is_meant(user: &User, subject: &Value) -> bool {
@@ -34,11 +96,13 @@ fn is_meant(user: &User, subject: &Value) -> bool {
     }
 }
 
+fn has(rule: &Value, field: &str, wanted: &dyn Fn(&str) -> bool) -> bool {
+    let mut entries = rule[field].as_array().into_iter().flatten();
+    entries.any(|entry| entry.as_str().is_some_and(wanted))
+}
+
 fn covers(rule: &Value, deed: &Deed) -> bool {
-    let has = |field: &str, wanted: &dyn Fn(&str) -> bool| {
-        let mut entries = rule[field].as_array().into_iter().flatten();
-        entries.any(|entry| entry.as_str().is_some_and(wanted))
-    };
+    let has = |field: &str, wanted: &dyn Fn(&str) -> bool| has(rule, field, wanted);
     let part = deed.resource.split_once('/').map(|(_, part)| part);
     let names_it = |entry: &str| {
         entry == "*"
@@ -92,29 +156,19 @@ mod tests {
     #[test]
     fn a_binding_means_an_account_its_user_or_one_of_its_groups() {
         let user = User::of_account("shop", "chaos");
-        let rules =
-            |_: &Value| vec![json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})];
-        let allowed = |subject: Value| {
-            let binding = json!({"subjects": [subject]});
-            is_allowed(
-                &user,
-                &deed("get", "pods", "a"),
-                [&binding].into_iter(),
-                rules,
-            )
-        };
-        assert!(allowed(
+        let meant = |subject: Value| is_meant(&user, &subject);
+        assert!(meant(
             json!({"kind": "ServiceAccount", "name": "chaos", "namespace": "shop"})
         ));
-        assert!(!allowed(
+        assert!(!meant(
             json!({"kind": "ServiceAccount", "name": "chaos", "namespace": "other"})
         ));
-        assert!(allowed(
+        assert!(meant(
             json!({"kind": "User", "name": "system:serviceaccount:shop:chaos"})
         ));
-        assert!(allowed(
+        assert!(meant(
             json!({"kind": "Group", "name": "system:serviceaccounts:shop"})
         ));
-        assert!(!allowed(json!({"kind": "Group", "name": "system:masters"})));
+        assert!(!meant(json!({"kind": "Group", "name": "system:masters"})));
     }
 }

@@ -23,12 +23,15 @@ impl Api {
         Ok(reply(StatusCode::CREATED, &request))
     }
 
-    /// Answers a `SelfSubjectAccessReview`. Without a user the asker is an administrator.
-    pub fn review_access(
-        &self,
-        user: Option<&User>,
-        mut review: Value,
-    ) -> Result<Response, Refusal> {
+    /// Answers a question about the asker.
+    pub fn answer_about(&self, call: &Call, question: Value) -> Response {
+        match call.kind.kind {
+            "SelfSubjectReview" => identity(&call.by, question),
+            _ => self.review_access(&call.by, question),
+        }
+    }
+
+    fn review_access(&self, user: &User, mut review: Value) -> Response {
         let asked = &review["spec"]["resourceAttributes"];
         let text = |field: &str| asked[field].as_str().unwrap_or("").to_owned();
         let deed = Deed {
@@ -44,15 +47,32 @@ impl Api {
             namespace: text("namespace"),
             name: text("name"),
         };
-        let is_path = review["spec"]["nonResourceAttributes"].is_object();
-        let allowed = match user {
-            None => true,
-            Some(user) if is_path => user.is_authenticated(),
-            Some(user) => self.allows(user, &deed),
+        let allowed = match &review["spec"]["nonResourceAttributes"] {
+            Value::Object(asked) => {
+                let text = |field: &str| asked.get(field).and_then(Value::as_str);
+                let (verb, path) = (text("verb"), text("path"));
+                self.allows_path(user, verb.unwrap_or(""), path.unwrap_or(""))
+            }
+            _ => self.allows(user, &deed),
         };
         review["apiVersion"] = json!("authorization.k8s.io/v1");
         review["kind"] = json!("SelfSubjectAccessReview");
         review["status"] = json!({"allowed": allowed});
-        Ok(reply(StatusCode::CREATED, &review))
+        reply(StatusCode::CREATED, &review)
     }
+}
+
+/// Who the asker is: `kubectl auth whoami`.
+fn identity(user: &User, mut review: Value) -> Response {
+    let mut info = json!({"username": user.name, "groups": user.groups});
+    if !user.uid.is_empty() {
+        info["uid"] = json!(user.uid);
+    }
+    if !user.extra.is_empty() {
+        info["extra"] = json!(user.extra);
+    }
+    review["apiVersion"] = json!("authentication.k8s.io/v1");
+    review["kind"] = json!("SelfSubjectReview");
+    review["status"] = json!({"userInfo": info});
+    reply(StatusCode::CREATED, &review)
 }

@@ -7,11 +7,14 @@ const WRITE: [&str; 5] = ["create", "delete", "deletecollection", "patch", "upda
 
 /// `cluster-admin`, `admin`, `edit` and `view`.
 pub fn built_in() -> [Value; 4] {
-    let everything = json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
+    let everything = vec![
+        json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}),
+        json!({"verbs": ["*"], "nonResourceURLs": ["*"]}),
+    ];
     let edit = [seen(), changed()].concat();
     let admin = [edit.clone(), vec![handed_out()]].concat();
     [
-        role("cluster-admin", vec![everything]),
+        role("cluster-admin", everything),
         role("admin", admin),
         role("edit", edit),
         role("view", seen()),
@@ -90,6 +93,7 @@ fn changed() -> Vec<Value> {
         rule(&READ, "", &[&inside[..], &["secrets"]].concat()),
         rule(&WRITE, "", &[&inside[..], &core].concat()),
         rule(&["create"], "", &["pods/eviction", "serviceaccounts/token"]),
+        rule(&["impersonate"], "", &["serviceaccounts"]),
         rule(&WRITE, "apps", &apps),
         rule(&WRITE, "autoscaling", &["horizontalpodautoscalers"]),
         rule(&WRITE, "batch", &["cronjobs", "jobs"]),

@@ -1,6 +1,7 @@
 //! call — what a request asks for: the kind, the object, the options.
 
 use crate::{
+    access::User,
     kinds::{self, Kind},
     patch,
     refusal::Refusal,
@@ -30,6 +31,8 @@ pub struct Call {
     /// Empty for requests for the whole list.
     pub name: String,
     pub subresource: String,
+    /// Who asks.
+    pub by: User,
     pub shape: Shape,
     /// The type of the body, without parameters.
     pub media_type: String,
@@ -52,13 +55,14 @@ impl Call {
             namespace: namespace.into(),
             name: String::new(),
             subresource: String::new(),
+            by: User::administrator(),
             shape: Shape::Whole,
             media_type: String::new(),
             query: vec![],
         }
     }
 
-    pub fn read(uri: &Uri, headers: &HeaderMap) -> Result<Call, Refusal> {
+    pub fn read(uri: &Uri, headers: &HeaderMap, by: User) -> Result<Call, Refusal> {
         let path = Path::read(uri.path()).ok_or_else(Refusal::no_such_path)?;
         let query = Query::try_from_uri(uri).map_err(|e| Refusal::bad_request(e.body_text()))?;
         let text = |name| {
@@ -78,6 +82,7 @@ impl Call {
             namespace: path.namespace,
             name: path.name,
             subresource: path.subresource,
+            by,
             shape: shape(text(header::ACCEPT)),
             media_type,
             query: query.0,

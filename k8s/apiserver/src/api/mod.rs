@@ -32,7 +32,6 @@ use axum::{
     body::{self, Body},
     extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, header},
-    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -124,47 +123,42 @@ impl Api {
     }
 }
 
-/// The API as a router; every path is its own affair.
+/// The API as a router; every path is its own affair. Whoever shows no token is an administrator.
 pub fn router(api: Arc<Api>) -> Router {
-    Router::new().fallback(entry).with_state(api)
+    opened(api, User::administrator())
 }
 
 /// The API for callers who have to say who they are.
 pub fn guarded_router(api: Arc<Api>) -> Router {
-    router(api.clone()).layer(middleware::from_fn_with_state(api, guard))
+    opened(api, User::anonymous())
 }
 
-async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    let Some(user) = api.user_of(request.headers()) else {
-        return Refusal::unauthorized().into_response();
-    };
-    request.extensions_mut().insert(user);
-    next.run(request).await
+/// The API, and who a request is from that shows no token.
+fn opened(api: Arc<Api>, otherwise: User) -> Router {
+    let state = (api, Arc::new(otherwise));
+    Router::new().fallback(entry).with_state(state)
 }
 
-async fn entry(State(api): State<Arc<Api>>, request: Request) -> Response {
-    answer(api, request)
+type Opened = (Arc<Api>, Arc<User>);
+
+async fn entry(State((api, otherwise)): State<Opened>, request: Request) -> Response {
+    answer(api, &otherwise, request)
         .await
         .unwrap_or_else(|refusal| refusal.into_response())
 }
 
-async fn answer(api: Arc<Api>, request: Request) -> Result<Response, Refusal> {
-    let user = request.extensions().get::<User>().cloned();
+async fn answer(api: Arc<Api>, otherwise: &User, request: Request) -> Result<Response, Refusal> {
+    let user = api.user_of(request.uri(), request.headers(), otherwise)?;
     let path = request.uri().path();
     if let Some(document) = discovery::answer(path, request.headers()) {
-        let is_public = matches!(path, "/version" | "/healthz" | "/livez" | "/readyz");
-        return match user {
-            Some(user) if !is_public && !user.is_authenticated() => {
-                Err(Refusal::no_entry(&user, path))
-            }
-            _ => Ok(document),
+        return match api.allows_path(&user, "get", path) {
+            true => Ok(document),
+            false => Err(Refusal::no_entry(&user, path)),
         };
     }
-    let call = Call::read(request.uri(), request.headers())?;
+    let call = Call::read(request.uri(), request.headers(), user)?;
     let method = request.method().clone();
-    if let Some(user) = &user {
-        api.authorise(user, &method, &call)?;
-    }
+    api.authorise(&call.by, &method, &call)?;
     match call.subresource.as_str() {
         "log" if method == Method::GET => return streams::log(&api, &call).await,
         "exec" => return streams::exec(&api, &call, request).await,
@@ -175,7 +169,7 @@ async fn answer(api: Arc<Api>, request: Request) -> Result<Response, Refusal> {
         .map_err(|_| Refusal::too_large())?;
     if call.kind.usage == Use::AnsweredOnly {
         return match method {
-            Method::POST => api.review_access(user.as_ref(), object(&call, &body)?),
+            Method::POST => Ok(api.answer_about(&call, object(&call, &body)?)),
             _ => Err(Refusal::not_allowed()),
         };
     }

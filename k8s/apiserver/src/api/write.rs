@@ -8,6 +8,7 @@ use super::{
     inject, parsed, warned,
 };
 use crate::{
+    access::check_escalation,
     clock::stamp,
     kinds::{self, Map},
     names,
@@ -45,6 +46,7 @@ impl Api {
         let (object, ()) = self.store.update(&key, |current, objects| {
             check_namespace(call, &name, objects)?;
             let mut object = object;
+            check_escalation(call, None, &object, objects)?;
             admission::admit(call, &mut object, objects)?;
             let mut object = self.completed(call, object, None, objects)?;
             if call.kind.kind == "Pod" {
@@ -203,6 +205,7 @@ impl Api {
             "finalize" => with_finalizers(current, &proposed),
             _ => {
                 let next = self.kept(call, current, proposed);
+                check_escalation(call, Some(current), &next, objects)?;
                 self.completed(call, next, Some(current), objects)?
             }
         };

@@ -17,10 +17,10 @@ use crate::refusal::{Problem, Refusal};
 use ::mesh::rules::{DestinationRule, GROUP as MESH, VirtualService};
 use decode::strict;
 use k8s_openapi::api::{
-    apps::v1 as apps, authorization::v1 as authorization, autoscaling::v1 as autoscaling_v1,
-    autoscaling::v2 as autoscaling, batch::v1 as batch, coordination::v1 as coordination,
-    core::v1 as core, discovery::v1 as discovery, policy::v1 as policy, rbac::v1 as rbac,
-    storage::v1 as storage,
+    apps::v1 as apps, authentication::v1 as authentication, authorization::v1 as authorization,
+    autoscaling::v1 as autoscaling_v1, autoscaling::v2 as autoscaling, batch::v1 as batch,
+    coordination::v1 as coordination, core::v1 as core, discovery::v1 as discovery,
+    policy::v1 as policy, rbac::v1 as rbac, storage::v1 as storage,
 };
 use serde_json::{Value, json};
 
@@ -349,6 +349,17 @@ pub static KINDS: &[Kind] = &[
             "ClusterRoleBinding",
             "clusterrolebindings",
             strict::<rbac::ClusterRoleBinding>,
+        )
+    },
+    Kind {
+        group: "authentication.k8s.io",
+        namespaced: false,
+        usage: Use::AnsweredOnly,
+        verbs: &["create"],
+        ..kind(
+            "SelfSubjectReview",
+            "selfsubjectreviews",
+            strict::<authentication::SelfSubjectReview>,
         )
     },
     Kind {

@@ -20,6 +20,10 @@ const AUTOSCALER: &str = "6b3873000a290a0e6175746f7363616c696e672f76321217486f72
          001a0022002a0032003800420012440a1a0a0a4465706c6f796d656e7412037765621a07617070732f76311002180422220a085265736f\
          7572636522160a03637075120f0a0b5574696c697a6174696f6e20141a04180020001a002200";
 
+/// `kubectl auth whoami`
+const WHO: &str = "6b3873000a2d0a1861757468656e7469636174696f6e2e6b38732e696f2f7631121153656c665375626a656374526576696577121a0a10\
+                   0a0012001a0022002a0032003800420012060a040a0012001a002200";
+
 fn bytes(hex: &str) -> Vec<u8> {
     let pairs = hex.as_bytes().chunks(2);
     pairs
@@ -104,4 +108,13 @@ async fn api_17_protobuf_creates_what_json_creates() {
     )
     .await;
     assert!(code >= 400, "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_is_told_to_kubectl_too() {
+    let target = target().await;
+    let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    let (code, answer) = tried(&target, path, &bytes(WHO)).await;
+    assert_eq!((code, &answer["kind"]), (201, &json!("SelfSubjectReview")));
+    assert!(answer["status"]["userInfo"]["username"].is_string());
 }

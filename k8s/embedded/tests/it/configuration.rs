@@ -168,3 +168,25 @@ async fn an_immutable_map_cannot_be_edited() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sub_path_that_a_link_leads_out_of_its_volume_is_refused() {
+    conform("Sub-path", async |world| {
+        let mut link = world.container("i", &["ln", "-s", "/etc", "/v/link"], json!({}));
+        link["volumeMounts"] = json!([{"name": "v", "mountPath": "/v"}]);
+        let mount = json!({"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "link"}]});
+        let container = world.container("c", &["ls", "/x"], mount);
+        let more = json!({"initContainers": [link], "volumes": [{"name": "v", "emptyDir": {}}]});
+        world.pod("room", container, more).await;
+        let pod: Pod = world
+            .until("room", "refused", |pod| {
+                waiting_reason(pod) == Some("CreateContainerConfigError")
+            })
+            .await;
+        let state = containers(&pod)[0].state.clone().unwrap();
+        let message = state.waiting.unwrap().message.unwrap();
+        let said = "failed to prepare subPath for volumeMount \"v\" of container \"c\"";
+        assert!(message.starts_with(said), "{message}");
+    })
+    .await;
+}

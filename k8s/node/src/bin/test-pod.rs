@@ -74,7 +74,8 @@ async fn hold(tier: &str, folder: PathBuf, command: &[&str]) {
             .with_file_name("pod-shim"),
         args: vec![],
     };
-    let log = Log::create(&folder.join("log"), apiserver::Clock::new()).expect("a log");
+    let file = std::fs::File::create(folder.join("log")).expect("a log");
+    let log = Log::new(file, apiserver::Clock::new());
     let spec = ContainerSpec {
         image: "busybox".into(),
         program: "/bin/sh".into(),

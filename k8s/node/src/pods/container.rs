@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use super::life::PodLife;
 use super::prepare::{NotYet, Start};
 use crate::backoff::{Backoff, Restart};
+use crate::beneath::Folder;
 use crate::probes::{Live, ProbeSpec, Published, Worker};
 use crate::runtime::{Container, ContainerSpec, Log};
 use crate::status::{Ended, PodView, Record, State};
@@ -228,10 +229,11 @@ impl ContainerLife {
     }
 
     fn new_log(&self) -> io::Result<(PathBuf, PathBuf, Log)> {
+        let name = format!("{}.log", self.number);
+        let folder = Folder::made_at(&self.pod.folder)?.make(&self.manifest.name)?;
+        let log = Log::new(folder.create(&name)?, self.pod.context.clock);
         let folder = self.pod.folder.join(&self.manifest.name);
-        std::fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{}.log", self.number));
-        let log = Log::create(&path, self.pod.context.clock)?;
+        let path = folder.join(name);
         Ok((folder, path, log))
     }
 

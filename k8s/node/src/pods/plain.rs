@@ -16,7 +16,7 @@ pub(super) fn own_tmp(folder: &Path, mounts: &[Mount]) -> io::Result<()> {
         fs::remove_dir_all(folder)?;
     }
     fs::create_dir_all(folder)?;
-    for mount in mounts {
+    for mount in mounts.iter().filter(|mount| !is_in_another(mount, mounts)) {
         let Ok(below) = mount.target.strip_prefix(TMP) else {
             continue;
         };
@@ -25,9 +25,17 @@ pub(super) fn own_tmp(folder: &Path, mounts: &[Mount]) -> io::Result<()> {
         }
         let link = folder.join(below);
         fs::create_dir_all(link.parent().unwrap_or(folder))?;
-        symlink(&mount.source, link)?;
+        symlink(mount.path(), link)?;
     }
     Ok(())
+}
+
+/// Its link would be made in the other volume, or wherever a link in that leads.
+fn is_in_another(mount: &Mount, mounts: &[Mount]) -> bool {
+    mounts.iter().any(|other| {
+        let is_below_tmp = other.target.starts_with(TMP) && other.target != Path::new(TMP);
+        is_below_tmp && other.target != mount.target && mount.target.starts_with(&other.target)
+    })
 }
 
 /// A word of the command line or the environment, with a mount path at its beginning replaced by the volume's own path.
@@ -36,9 +44,9 @@ pub(super) fn real_path(word: &str, mounts: &[Mount]) -> String {
     let below = |mount: &Mount| -> Option<PathBuf> {
         let below = path.strip_prefix(&mount.target).ok()?;
         Some(if below.as_os_str().is_empty() {
-            mount.source.clone()
+            mount.path()
         } else {
-            mount.source.join(below)
+            mount.path().join(below)
         })
     };
     let deepest = mounts.iter().max_by_key(|mount| match below(mount) {
@@ -58,6 +66,7 @@ mod tests {
     fn mount(source: &str, target: &str) -> Mount {
         Mount {
             source: source.into(),
+            below: PathBuf::new(),
             target: target.into(),
             read_only: false,
         }
@@ -86,6 +95,21 @@ mod tests {
                 "--dir=/data"
             ]
         );
+    }
+
+    #[test]
+    fn nothing_is_linked_by_way_of_another_volume() {
+        let world = tempfile::tempdir().unwrap();
+        let path = |name: &str| world.path().join(name);
+        for name in ["volume", "other", "outside"] {
+            fs::create_dir(path(name)).unwrap();
+        }
+        symlink(path("outside"), path("volume/link")).unwrap();
+        let mount = |name: &str, target: &str| mount(path(name).to_str().unwrap(), target);
+        let mounts = [mount("other", "/tmp/v/link/x"), mount("volume", "/tmp/v")];
+        own_tmp(&path("tmp"), &mounts).unwrap();
+        assert_eq!(fs::read_link(path("tmp/v")).unwrap(), path("volume"));
+        assert_eq!(fs::read_dir(path("outside")).unwrap().count(), 0);
     }
 
     #[test]

@@ -54,10 +54,7 @@ impl Start<'_> {
             message,
         };
         let env = self.environment(entry).await.map_err(not_configured)?;
-        let mounts = self.mounts(entry, &env).map_err(|message| NotYet {
-            reason: "CreateContainerError",
-            message,
-        })?;
+        let mounts = self.mounts(entry, &env).map_err(not_configured)?;
         let words = |words: &Option<Vec<String>>| -> Vec<String> {
             words
                 .iter()
@@ -238,6 +235,7 @@ impl Start<'_> {
         ] {
             mounts.push(Mount {
                 source,
+                below: PathBuf::new(),
                 target: target.into(),
                 read_only: false,
             });
@@ -246,6 +244,7 @@ impl Start<'_> {
             // A program built there must be visible although the container's own /tmp covers it.
             mounts.push(Mount {
                 source: entry.program.clone(),
+                below: PathBuf::new(),
                 target: entry.program.clone(),
                 read_only: true,
             });
@@ -269,6 +268,7 @@ impl Start<'_> {
                 fs::create_dir_all(&source)?;
                 Ok(Mount {
                     source,
+                    below: PathBuf::new(),
                     target: target.clone(),
                     read_only: false,
                 })

@@ -3,8 +3,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use apiserver::Clock;
@@ -40,15 +39,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// A new, empty log at `path`.
-    ///
-    /// # Errors
-    /// When the file cannot be made.
-    pub fn create(path: &Path, clock: Clock) -> io::Result<Log> {
-        Ok(Log {
-            file: Mutex::new(File::create(path)?),
+    /// A log in a new, empty file.
+    pub fn new(file: File, clock: Clock) -> Log {
+        Log {
+            file: Mutex::new(file),
             clock,
-        })
+        }
     }
 
     /// Adds whole lines; `text` holds one or more, the last with or without its line end.
@@ -101,7 +97,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn every_line_carries_time_and_stream_and_the_last_needs_no_end() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let log = Arc::new(Log::create(file.path(), Clock::new()).unwrap());
+        let log = Arc::new(Log::new(file.reopen().unwrap(), Clock::new()));
         pump(log.clone(), LogStream::Stdout, &b"one\n\ntwo"[..]).await;
         pump(log, LogStream::Stderr, &b"three\n"[..]).await;
         let text = std::fs::read_to_string(file.path()).unwrap();

@@ -53,10 +53,22 @@ pub(crate) struct Sandbox {
 pub struct Mount {
     /// Where it is on the host.
     pub source: PathBuf,
+    /// Only this part of the source, if not empty; nothing on the way leads out of the source.
+    pub below: PathBuf,
     /// Where the container sees it; made if it does not exist, never on the host.
     pub target: PathBuf,
     /// Whether the container may only read it.
     pub read_only: bool,
+}
+
+impl Mount {
+    /// The path of what the container sees, on the host.
+    pub fn path(&self) -> PathBuf {
+        match self.below.as_os_str().is_empty() {
+            true => self.source.clone(),
+            false => self.source.join(&self.below),
+        }
+    }
 }
 
 /// One more process in a running container. Its environment is the shim's own.

@@ -13,13 +13,14 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use super::Mount;
 use super::room::Room;
 use super::sandbox::{NOTHING, step};
+use crate::beneath::Folder;
 
 /// Mounts everything, outer targets before inner ones.
 pub(super) fn arrange(mounts: &[Mount]) -> io::Result<()> {
     // Sources may lie under /tmp, which is about to be covered.
     let mut opened = Vec::new();
     for wanted in mounts {
-        let source = open(&wanted.source).map_err(step(&format!("{}", wanted.source.display())))?;
+        let source = source(wanted).map_err(step(&format!("{}", wanted.path().display())))?;
         opened.push((source, wanted));
     }
     opened.sort_by_key(|(_, wanted)| wanted.target.components().count());
@@ -34,6 +35,14 @@ pub(super) fn arrange(mounts: &[Mount]) -> io::Result<()> {
         }
     }
     room.leave_old_root()
+}
+
+/// What is to be mounted. A container may have changed its volume since the node looked at it, so the way within it is gone again.
+fn source(wanted: &Mount) -> io::Result<File> {
+    match wanted.below.as_os_str().is_empty() {
+        true => open(&wanted.source),
+        false => Folder::at(&wanted.source)?.find(&wanted.below, false),
+    }
 }
 
 /// A handle by which a file can be mounted though it may not be read.
@@ -82,7 +91,8 @@ pub(super) fn make_target(target: &Path, is_dir: bool) -> io::Result<()> {
         return fs::create_dir_all(target).map_err(step(&format!("{}", target.display())));
     }
     fs::create_dir_all(target.parent().unwrap_or(Path::new("/")))?;
-    File::create(target)
+    // A link in its place may lead to the host.
+    File::create_new(target)
         .map(drop)
         .map_err(step(&format!("{}", target.display())))
 }

@@ -1,12 +1,12 @@
 //! files — the content of volumes that come from the API, put in place as a whole.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use k8s_openapi::api::core::v1::KeyToPath;
+
+use crate::beneath::Folder;
 
 pub(super) const MODE: u32 = 0o644;
 
@@ -76,71 +76,106 @@ pub(super) fn files(
 }
 
 const CURRENT: &str = "..data";
+/// The link that is to take the place of [`CURRENT`].
+const NEXT: &str = "..data_tmp";
 
 /// Puts the files in place all at once: each is a link through one link to a folder, and that link is swapped.
+///
+/// # Errors
+/// Also when a file is not one within the volume; nothing is written then.
 pub(super) fn replace_files(volume: &Path, files: &Files) -> io::Result<()> {
-    fs::create_dir_all(volume)?;
-    let current = fs::read_link(volume.join(CURRENT)).ok();
-    if current
-        .as_ref()
-        .is_some_and(|current| same(&volume.join(current), files))
-    {
+    let files = placed(files).map_err(io::Error::other)?;
+    let volume = Folder::made_at(volume)?;
+    let current = generation(&volume);
+    if current.is_some_and(|number| is_same(&volume, &folder_of(number), &files)) {
         return Ok(());
     }
-    let number = current
-        .as_ref()
-        .and_then(|current| current.to_str()?.strip_prefix("..")?.parse::<u64>().ok())
-        .unwrap_or(0);
-    let next = format!("..{}", number + 1);
-    for (path, (bytes, mode)) in files {
-        let file = volume.join(&next).join(path);
-        fs::create_dir_all(file.parent().unwrap_or(volume))?;
-        fs::write(&file, bytes)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(*mode))?;
+    let next = folder_of(current.unwrap_or(0) + 1);
+    // What an attempt that failed may have left.
+    volume.remove_all(&next)?;
+    volume.remove_file(NEXT)?;
+    let folder = volume.make(&next)?;
+    for (path, (bytes, mode)) in &files {
+        folder.make(Path::new(path).parent().unwrap_or(Path::new("")))?;
+        folder.write_new(path, bytes, *mode)?;
     }
-    fs::create_dir_all(volume.join(&next))?;
-    let swap = volume.join("..data_tmp");
-    symlink(&next, &swap)?;
-    fs::rename(&swap, volume.join(CURRENT))?;
-    link_names(volume, files)?;
+    volume.make_link(Path::new(&next), NEXT)?;
+    volume.rename(NEXT, CURRENT)?;
+    link_names(&volume, &files)?;
     match current {
-        Some(old) => fs::remove_dir_all(volume.join(old)),
+        Some(old) => volume.remove_all(&folder_of(old)),
         None => Ok(()),
     }
 }
 
-fn same(folder: &Path, files: &Files) -> bool {
-    let mut names = vec![];
-    walk(folder, &mut names);
-    names.len() == files.len()
-        && files
-            .iter()
-            .all(|(path, (bytes, _))| fs::read(folder.join(path)).is_ok_and(|now| now == *bytes))
+fn folder_of(number: u64) -> String {
+    format!("..{number}")
 }
 
-fn walk(at: &Path, names: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(at).into_iter().flatten().flatten() {
-        match entry.path() {
-            path if path.is_dir() => walk(&path, names),
-            path => names.push(path),
-        }
+/// Which of the folders is the current one. A link that we did not make says nothing.
+fn generation(volume: &Folder) -> Option<u64> {
+    let link = volume.link(CURRENT)?;
+    link.to_str()?.strip_prefix("..")?.parse().ok()
+}
+
+/// The files by paths without detours.
+fn placed(files: &Files) -> Result<Files, String> {
+    let files = files.iter();
+    files
+        .map(|(path, content)| Ok((place(path)?, content.clone())))
+        .collect()
+}
+
+/// Where in the volume a file goes, by the rules and in the words of a kubelet. The API has refused what these refuse.
+fn place(path: &str) -> Result<String, String> {
+    let names: Vec<&str> = path
+        .split('/')
+        .filter(|n| !matches!(*n, "" | "."))
+        .collect();
+    let reserved = names.first().is_some_and(|first| first.starts_with(".."));
+    if path.starts_with('/') {
+        Err(format!("invalid path: must be relative path: {path}"))
+    } else if names.contains(&"..") {
+        Err(format!("invalid path: must not contain '..': {path}"))
+    } else if reserved {
+        Err(format!("invalid path: must not start with '..': {path}"))
+    } else if names.is_empty() {
+        Err(format!("invalid path: must not be empty: {path:?}"))
+    } else {
+        Ok(names.join("/"))
     }
 }
 
-fn link_names(volume: &Path, files: &Files) -> io::Result<()> {
-    let top = |path: &str| path.split('/').next().unwrap_or(path).to_owned();
-    let wanted: Vec<String> = files.keys().map(|path| top(path)).collect();
-    for entry in fs::read_dir(volume)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
+/// Whether a folder of the volume holds these files and nothing else.
+fn is_same(volume: &Folder, folder: &str, files: &Files) -> bool {
+    let folder = Path::new(folder);
+    let paths = files.keys().flat_map(|path| Path::new(path).ancestors());
+    let expected: BTreeSet<&Path> = paths.chain([Path::new("")]).collect();
+    let holds_no_other = |path: &Path| {
+        let names = volume.entries(folder.join(path));
+        names.is_ok_and(|names| names.iter().all(|n| expected.contains(&*path.join(n))))
+    };
+    expected.iter().all(|path| {
+        let wanted = path.to_str().and_then(|path| files.get(path));
+        match wanted {
+            Some((bytes, _)) => volume
+                .read(folder.join(path))
+                .is_ok_and(|now| now == *bytes),
+            None => holds_no_other(path),
+        }
+    })
+}
+
+fn link_names(volume: &Folder, files: &Files) -> io::Result<()> {
+    let top = |path: &String| path.split('/').next().unwrap_or(path).to_owned();
+    let wanted: BTreeSet<String> = files.keys().map(top).collect();
+    for name in volume.entries("")? {
         if !name.starts_with("..") && !wanted.contains(&name) {
-            fs::remove_file(volume.join(name))?;
+            volume.remove_file(&name)?;
         }
     }
-    for name in wanted {
-        let link = volume.join(&name);
-        if fs::symlink_metadata(&link).is_err() {
-            symlink(Path::new(CURRENT).join(&name), &link)?;
-        }
+    for name in wanted.iter().filter(|name| volume.link(name).is_none()) {
+        volume.make_link(&Path::new(CURRENT).join(name), name)?;
     }
     Ok(())
 }
@@ -148,6 +183,8 @@ fn link_names(volume: &Path, files: &Files) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
 
     fn map(entries: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
         entries
@@ -181,6 +218,18 @@ mod tests {
             [Some("2".into()), None, Some("2".into())]
         );
         assert!(!volume.path().join(first).exists());
+    }
+
+    #[test]
+    fn files_may_lie_in_folders() {
+        let volume = tempfile::tempdir().unwrap();
+        let read = |name: &str| fs::read_to_string(volume.path().join(name)).ok();
+        replace_files(volume.path(), &plain(&[("a/b/x", "1"), ("a/y", "1")])).unwrap();
+        let first = fs::read_link(volume.path().join(CURRENT)).unwrap();
+        replace_files(volume.path(), &plain(&[("a/b/x", "1"), ("a/y", "1")])).unwrap();
+        assert_eq!(fs::read_link(volume.path().join(CURRENT)).unwrap(), first);
+        replace_files(volume.path(), &plain(&[("a/b/x", "1")])).unwrap();
+        assert_eq!([read("a/b/x"), read("a/y")], [Some("1".into()), None]);
     }
 
     #[test]
@@ -219,5 +268,45 @@ mod tests {
             files(None, None, None, Some(true), Missing::Secret("x")).unwrap(),
             Files::new()
         );
+    }
+
+    #[test]
+    fn a_file_that_would_lie_elsewhere_is_refused_in_the_words_of_a_kubelet() {
+        let cases = [
+            ("/etc/x", "must be relative path: /etc/x"),
+            ("../x", "must not contain '..': ../x"),
+            ("a/../../x", "must not contain '..': a/../../x"),
+            ("..data", "must not start with '..': ..data"),
+            ("./..data", "must not start with '..': ./..data"),
+            ("", "must not be empty: \"\""),
+            ("./", "must not be empty: \"./\""),
+        ];
+        for (path, why) in cases {
+            assert_eq!(place(path), Err(format!("invalid path: {why}")));
+            let world = tempfile::tempdir().unwrap();
+            let files = [(path.to_owned(), (b"1".to_vec(), MODE))].into();
+            assert!(replace_files(&world.path().join("deep/volume"), &files).is_err());
+            assert_eq!(fs::read_dir(world.path()).unwrap().count(), 0, "{path}");
+        }
+        assert_eq!(place("./a//b/."), Ok("a/b".into()));
+    }
+
+    #[test]
+    fn what_a_container_put_in_place_of_our_links_is_neither_followed_nor_removed() {
+        let world = tempfile::tempdir().unwrap();
+        let (volume, outside) = (world.path().join("v"), world.path().join("out"));
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("kept"), "1").unwrap();
+        replace_files(&volume, &plain(&[("a", "1")])).unwrap();
+        fs::remove_file(volume.join(CURRENT)).unwrap();
+        symlink(&outside, volume.join(CURRENT)).unwrap();
+        for name in ["..1", "..2", NEXT] {
+            let _ = fs::remove_dir_all(volume.join(name));
+            symlink(&outside, volume.join(name)).unwrap();
+        }
+        replace_files(&volume, &plain(&[("a", "2")])).unwrap();
+        assert_eq!(fs::read_to_string(volume.join("a")).unwrap(), "2");
+        let kept: Vec<_> = fs::read_dir(&outside).unwrap().collect();
+        assert_eq!(kept.len(), 1);
     }
 }

@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use apiserver::Clock;
-use k8s_openapi::api::core::v1::{Container, HostPathVolumeSource, Pod, Volume};
+use k8s_openapi::api::core::v1::{Container, HostPathVolumeSource, Pod, Volume, VolumeMount};
 use kube::{Client, ResourceExt};
 use tokio::sync::watch;
 
+use crate::beneath::Folder;
 use crate::env;
 use crate::pods::Marks;
 use crate::shim::Mount;
@@ -96,12 +97,22 @@ impl Volumes {
                 )
             };
             match self.content(volume).await.map_err(failed)? {
-                Some(files) => replace_files(&self.folder.join(&volume.name), &files)
-                    .map_err(|error| failed(error.to_string()))?,
+                Some(files) => {
+                    let place = self.place(volume).map_err(failed)?;
+                    let written = replace_files(&place, &files);
+                    written.map_err(|error| failed(error.to_string()))?;
+                }
                 None => self.make(volume).await.map_err(failed)?,
             }
         }
         Ok(())
+    }
+
+    /// The folder of a volume, which has the volume's name. The API has refused names that are paths.
+    fn place(&self, volume: &Volume) -> Result<PathBuf, String> {
+        let folder = Folder::at(&self.folder).and_then(|all| all.make(&volume.name));
+        folder.map_err(|error| error.to_string())?;
+        Ok(self.folder.join(&volume.name))
     }
 
     /// There are Secrets and tokens in it: it is for this user alone.
@@ -118,8 +129,7 @@ impl Volumes {
             return Ok(());
         }
         if volume.empty_dir.is_some() {
-            let path = self.folder.join(&volume.name);
-            return fs::create_dir_all(&path).map_err(|error| error.to_string());
+            return self.place(volume).map(drop);
         }
         match &volume.host_path {
             Some(host) => make_host_path(host),
@@ -158,22 +168,19 @@ impl Volumes {
                 .volumes
                 .iter()
                 .find(|volume| volume.name == wanted.name);
-            let Some((volume, mut source)) =
+            let Some((volume, source)) =
                 volume.and_then(|volume| Some((volume, self.path(volume)?)))
             else {
                 continue;
             };
-            let expression = wanted.sub_path_expr.as_deref().filter(|e| !e.is_empty());
-            let sub = match (&wanted.sub_path, expression) {
-                (_, Some(expression)) => Some(expanded(expression, environment)?),
-                (sub, None) => sub.clone(),
-            };
-            if let Some(sub) = sub.filter(|sub| !sub.is_empty()) {
-                source = sub_path(&source, &sub)?;
-            }
+            let below = below(wanted, &source, environment).map_err(|why| {
+                let (mount, container) = (&wanted.name, &container.name);
+                format!("failed to prepare subPath for volumeMount {mount:?} of container {container:?}: {why}")
+            })?;
             mounts.push(Mount {
                 source,
-                target: PathBuf::from(&wanted.mount_path),
+                below,
+                target: absolute(&wanted.mount_path),
                 read_only: wanted.read_only == Some(true) || is_read_only(volume),
             });
         }
@@ -241,17 +248,48 @@ fn expanded(expression: &str, environment: &BTreeMap<String, String>) -> Result<
     }
 }
 
-fn sub_path(volume: &Path, sub: &str) -> Result<PathBuf, String> {
-    if sub.starts_with('/') || sub.split('/').any(|part| part == "..") {
-        return Err(format!(
-            "failed to prepare subPath for volumeMount: {sub:?} leaves the volume"
-        ));
+/// Which part of the volume at `source` a container is to see; empty for all of it. Folders on the way are made.
+fn below(
+    wanted: &VolumeMount,
+    source: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<PathBuf, String> {
+    let expression = wanted.sub_path_expr.as_deref().filter(|e| !e.is_empty());
+    let sub = match (&wanted.sub_path, expression) {
+        (_, Some(expression)) => expanded(expression, environment)?,
+        (sub, None) => sub.clone().unwrap_or_default(),
+    };
+    if !sub.is_empty() {
+        sub_path(source, &sub)?;
     }
-    let path = volume.join(sub);
-    if !path.exists() {
-        fs::create_dir_all(&path).map_err(|error| error.to_string())?;
+    Ok(sub.into())
+}
+
+/// Looks whether a path is within its volume, and makes it if it is missing.
+fn sub_path(volume: &Path, sub: &str) -> Result<(), String> {
+    if sub.starts_with('/') {
+        let why = format!("error SubPath `{sub}` must not be an absolute path");
+        return Err(why);
     }
-    Ok(path)
+    if sub.split('/').any(|part| part == "..") {
+        let why = format!("unable to provision SubPath `{sub}`: must not contain '..'");
+        return Err(why);
+    }
+    let found = Folder::at(volume).and_then(|volume| volume.find(Path::new(sub), true));
+    found.map(drop).map_err(|error| error.to_string())
+}
+
+/// A mount path as a container runtime reads it: from the root, and never above it.
+fn absolute(path: &str) -> PathBuf {
+    let mut names = vec![];
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    PathBuf::from(format!("/{}", names.join("/")))
 }
 
 #[cfg(test)]
@@ -261,8 +299,35 @@ mod tests {
     #[test]
     fn a_sub_path_stays_within_its_volume() {
         let volume = tempfile::tempdir().unwrap();
-        assert!(sub_path(volume.path(), "a/b").unwrap().is_dir());
-        assert!(sub_path(volume.path(), "../b").is_err() && sub_path(volume.path(), "/b").is_err());
+        let inside = volume.path().join("v");
+        fs::create_dir(&inside).unwrap();
+        sub_path(&inside, "a/b").unwrap();
+        assert!(inside.join("a/b").is_dir());
+        std::os::unix::fs::symlink("/etc", inside.join("link")).unwrap();
+        let cases = [
+            ("/b", "error SubPath `/b` must not be an absolute path"),
+            (
+                "../b",
+                "unable to provision SubPath `../b`: must not contain '..'",
+            ),
+            ("link", "“link” leads out of the volume"),
+            ("link/made", "“link/made” leads out of the volume"),
+        ];
+        for (sub, why) in cases {
+            assert_eq!(sub_path(&inside, sub), Err(why.into()));
+        }
+    }
+
+    #[test]
+    fn a_mount_path_begins_at_the_root_and_stays_below_it() {
+        for (written, meant) in [
+            ("/data/", "/data"),
+            ("data", "/data"),
+            ("/tmp/../../../etc/./x", "/etc/x"),
+            ("/..", "/"),
+        ] {
+            assert_eq!(absolute(written), Path::new(meant));
+        }
     }
 
     #[test]

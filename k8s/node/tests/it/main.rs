@@ -3,6 +3,7 @@
 mod autoscaling;
 mod limits;
 mod network;
+mod outside;
 mod processes;
 mod restarts;
 mod rollout;

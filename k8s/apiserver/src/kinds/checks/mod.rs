@@ -10,6 +10,7 @@ mod probes;
 mod roles;
 mod services;
 mod storage;
+mod volumes;
 mod workloads;
 
 pub use autoscalers::horizontal_pod_autoscaler;
@@ -161,9 +162,9 @@ pub fn pod_change(before: &Value, after: &Value, problems: &mut Problems) {
 pub fn config_map(object: &Value, problems: &mut Problems) {
     for part in ["data", "binaryData"] {
         for key in keys(&object[part]) {
-            let fault = names::config_key_fault(key);
+            let faults = names::config_key_faults(key).into_iter();
             problems.extend(
-                fault.map(|fault| Problem::invalid(format!("{part}[{key}]"), &json!(key), fault)),
+                faults.map(|fault| Problem::invalid(format!("{part}[{key}]"), &json!(key), fault)),
             );
         }
     }

@@ -34,9 +34,7 @@ pub fn label_fault(name: &str) -> Option<String> {
 pub fn name_fault(kind: &Kind, name: &str) -> Option<String> {
     match kind.kind {
         // Names of roles may be any segment of a path.
-        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => name
-            .contains(['/', '%'])
-            .then(|| "may not contain '/' or '%'".into()),
+        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => segment_fault(name),
         "Namespace" => label_fault(name),
         "Service" if name.len() > 63 => Some("must be no more than 63 characters".into()),
         "Service" => {
@@ -48,10 +46,35 @@ pub fn name_fault(kind: &Kind, name: &str) -> Option<String> {
     }
 }
 
-/// What is wrong with a key of a ConfigMap or Secret.
-pub fn config_key_fault(key: &str) -> Option<&'static str> {
+/// What is wrong with a name that is one segment of a path and nothing else.
+fn segment_fault(name: &str) -> Option<String> {
+    if matches!(name, "." | "..") {
+        return Some(format!("may not be '{name}'"));
+    }
+    let found = ['/', '%'].into_iter().find(|c| name.contains(*c))?;
+    Some(format!("may not contain '{found}'"))
+}
+
+/// What is wrong with a key of a ConfigMap or Secret, which is the name of a file where it is mounted.
+pub fn config_key_faults(key: &str) -> Vec<&'static str> {
     let sound = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    (key.is_empty() || !key.chars().all(sound)).then_some(CONFIG_KEY)
+    let is_sound = !key.is_empty() && key.chars().all(sound);
+    let rules = [
+        (key.len() <= 253, "must be no more than 253 characters"),
+        (is_sound, CONFIG_KEY),
+        (key != ".", "must not be '.'"),
+        (key != "..", "must not be '..'"),
+        (
+            key == ".." || !key.starts_with(".."),
+            "must not start with '..'",
+        ),
+    ];
+    broken(rules)
+}
+
+fn broken<const N: usize>(rules: [(bool, &'static str); N]) -> Vec<&'static str> {
+    let broken = rules.into_iter().filter(|(holds, _)| !holds);
+    broken.map(|(_, fault)| fault).collect()
 }
 
 fn is_qualified_part(name: &str) -> bool {
@@ -103,11 +126,7 @@ pub fn port_name_faults(name: &str) -> Vec<&'static str> {
             "must not begin or end with a hyphen",
         ),
     ];
-    rules
-        .into_iter()
-        .filter(|(holds, _)| !holds)
-        .map(|(_, fault)| fault)
-        .collect()
+    broken(rules)
 }
 
 #[cfg(test)]
@@ -136,6 +155,23 @@ mod tests {
             (label_value_fault(""), label_value_fault("c d")),
             (None, Some(LABEL_VALUE))
         );
+    }
+
+    #[test]
+    fn a_key_is_the_name_of_a_file_and_never_of_a_folder_above() {
+        assert!(config_key_faults("app.conf").is_empty());
+        assert_eq!(config_key_faults("a/b"), [CONFIG_KEY]);
+        assert_eq!(config_key_faults("."), ["must not be '.'"]);
+        assert_eq!(config_key_faults(".."), ["must not be '..'"]);
+        assert_eq!(config_key_faults("..data"), ["must not start with '..'"]);
+    }
+
+    #[test]
+    fn the_name_of_a_role_is_one_segment_of_a_path() {
+        let fault = |name: &str| name_fault(crate::kinds::known("clusterroles"), name);
+        assert_eq!(fault("system:reader"), None);
+        assert_eq!(fault(".."), Some("may not be '..'".into()));
+        assert_eq!(fault("a/b"), Some("may not contain '/'".into()));
     }
 
     #[test]

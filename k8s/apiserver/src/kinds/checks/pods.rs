@@ -5,6 +5,7 @@ use super::{
     names::{label_fault, port_name_faults},
     one_of, port_number,
     probes::probe,
+    volumes::{mounts, volume},
 };
 use crate::{
     kinds::{quantity, texts},
@@ -22,8 +23,10 @@ pub fn specification(at: &str, spec: &Value, problems: &mut Problems) {
     if list(spec, "containers").next().is_none() {
         problems.push(Problem::required(format!("{at}.containers")));
     }
-    for field in ["initContainers", "containers"] {
-        named_once(&format!("{at}.{field}"), &spec[field], problems);
+    // A container's name is that of its folder on the node: no two of a pod share one.
+    let regular: Vec<&str> = texts(&spec["containers"], "name").collect();
+    for (field, taken) in [("initContainers", &regular[..]), ("containers", &[])] {
+        named_once_besides(taken, &format!("{at}.{field}"), &spec[field], problems);
         for (i, found) in list(spec, field).enumerate() {
             container(&format!("{at}.{field}[{i}]"), found, &volumes, problems);
         }
@@ -46,7 +49,12 @@ pub fn specification(at: &str, spec: &Value, problems: &mut Problems) {
 
 /// Items of a list have a name, a sound one, and each another.
 fn named_once(at: &str, items: &Value, problems: &mut Problems) {
-    let mut seen: Vec<&str> = vec![];
+    named_once_besides(&[], at, items, problems);
+}
+
+/// The same, where some names are `taken` already.
+fn named_once_besides(taken: &[&str], at: &str, items: &Value, problems: &mut Problems) {
+    let mut seen: Vec<&str> = taken.to_vec();
     for (i, item) in items.as_array().into_iter().flatten().enumerate() {
         let at = format!("{at}[{i}].name");
         match item["name"].as_str().unwrap_or("") {
@@ -94,33 +102,6 @@ fn container(at: &str, container: &Value, volumes: &[&str], problems: &mut Probl
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
         if container[name].is_object() {
             probe(&format!("{at}.{name}"), name, &container[name], problems);
-        }
-    }
-}
-
-fn volume(at: &str, volume: &Value, problems: &mut Problems) {
-    let sources: Vec<&String> = volume
-        .as_object()
-        .into_iter()
-        .flat_map(|v| v.keys())
-        .filter(|k| *k != "name")
-        .collect();
-    for other in sources.iter().skip(1) {
-        let text = "may not specify more than 1 volume type";
-        problems.push(Problem::new(
-            format!("{at}.{other}"),
-            Fault::Forbidden(text.into()),
-        ));
-    }
-    for (source, field) in [
-        ("configMap", "name"),
-        ("secret", "secretName"),
-        ("hostPath", "path"),
-        ("persistentVolumeClaim", "claimName"),
-    ] {
-        let found = &volume[source];
-        if found.is_object() && found[field].as_str().is_none_or(str::is_empty) {
-            problems.push(Problem::required(format!("{at}.{source}.{field}")));
         }
     }
 }
@@ -228,34 +209,6 @@ fn is_field_path(path: &str) -> bool {
     PATHS.contains(&path)
         || path.starts_with("metadata.labels['")
         || path.starts_with("metadata.annotations['")
-}
-
-fn mounts(at: &str, container: &Value, volumes: &[&str], problems: &mut Problems) {
-    let mut paths: Vec<&str> = vec![];
-    for (i, mount) in list(container, "volumeMounts").enumerate() {
-        let at = format!("{at}.volumeMounts[{i}]");
-        match mount["name"].as_str().unwrap_or("") {
-            "" => problems.push(Problem::required(format!("{at}.name"))),
-            name if !volumes.contains(&name) => {
-                problems.push(Problem::new(
-                    format!("{at}.name"),
-                    Fault::NotFound(json!(name)),
-                ));
-            }
-            _ => {}
-        }
-        match mount["mountPath"].as_str().unwrap_or("") {
-            "" => problems.push(Problem::required(format!("{at}.mountPath"))),
-            path if paths.contains(&path) => {
-                problems.push(Problem::invalid(
-                    format!("{at}.mountPath"),
-                    &json!(path),
-                    "must be unique",
-                ));
-            }
-            path => paths.push(path),
-        }
-    }
 }
 
 fn resources(at: &str, resources: &Value, problems: &mut Problems) {

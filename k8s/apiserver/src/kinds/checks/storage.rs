@@ -1,6 +1,9 @@
 //! storage — what can be wrong with volumes, claims and classes. Texts are the real server's.
 
-use super::{Problems, keys, list, one_of};
+use super::{
+    Problems, keys, list, one_of,
+    volumes::{host_path, no_backsteps},
+};
 use crate::{
     kinds::quantity,
     refusal::{Fault, Problem},
@@ -91,6 +94,8 @@ pub fn persistent_volume(object: &Value, problems: &mut Problems) {
             problems.push(Problem::required(format!("spec.{source}.{field}")));
         }
     }
+    host_path("spec.hostPath", &spec["hostPath"], problems);
+    no_backsteps("spec.local.path", &spec["local"]["path"], problems);
     if spec["local"].is_object() && !spec["nodeAffinity"].is_object() {
         let text = "Local volume requires node affinity";
         problems.push(Problem::new(
