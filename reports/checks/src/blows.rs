@@ -1,11 +1,21 @@
-//! What became of each blow against a pod, and which blow a window belongs to.
-//!
-//! A window belongs to a blow by time: of those that were dealt before its end and whose workload had not recovered before its
-//! beginning, to the one that was dealt nearest to its beginning. Requests that were under way when a pod died were due before it.
+//! What became of each blow against a pod, and which windows belong to it: of those of its fault, the ones that began when it was the
+//! latest. One that could not be dealt is not among them.
+use crate::force::SETTLING;
 use model::{
     Course, Fact, Micros, Strike, Timeline, Window,
     report::{Blow, Outage},
 };
+use std::collections::BTreeSet;
+
+/// The names of the steps that dealt blows, or tried to.
+pub(crate) fn steps(timeline: &Timeline) -> BTreeSet<&str> {
+    let facts = timeline.all().iter();
+    let tried = facts.filter_map(|o| match &o.fact {
+        Fact::Strike(strike) => Some(strike.step.as_str()),
+        _ => None,
+    });
+    tried.collect()
+}
 
 /// All blows that were dealt, in time, without the windows they caused.
 pub(crate) fn dealt(timeline: &Timeline) -> Vec<Blow> {
@@ -19,11 +29,14 @@ pub(crate) fn dealt(timeline: &Timeline) -> Vec<Blow> {
             blows.push(begun(at, strike));
             continue;
         }
-        let same = |b: &&mut Blow| {
+        let same = |b: &Blow| {
             (b.step.as_str(), b.number, b.pod.as_str())
                 == (strike.step.as_str(), strike.number, strike.pod.as_str())
         };
-        let Some(blow) = blows.iter_mut().find(same) else {
+        if strike.course == Course::Unproven {
+            blows.retain(|b| !same(b));
+        }
+        let Some(blow) = blows.iter_mut().find(|b| same(b)) else {
             continue;
         };
         match strike.course {
@@ -65,15 +78,18 @@ pub(crate) fn with_outages(mut blows: Vec<Blow>, windows: &[Window]) -> Vec<Blow
     blows
 }
 
+/// The latest blow of the window's fault that had been dealt when it began, and was in force. Clocks may be a little apart.
 fn cause(blows: &[Blow], window: &Window) -> Option<usize> {
     let in_force = |b: &Blow| {
         let over = b.recovered.or(b.overtaken);
-        b.at <= window.to && over.is_none_or(|over| over >= window.from)
+        window.fault.as_ref() == Some(&b.step)
+            && over.is_none_or(|over| window.from <= over + SETTLING)
     };
-    let those = blows.iter().enumerate().filter(|(_, b)| in_force(b));
-    those
-        .min_by_key(|(_, b)| b.at.0.abs_diff(window.from.0))
-        .map(|(i, _)| i)
+    let those = || blows.iter().enumerate().filter(|(_, b)| in_force(b));
+    let before = those().filter(|(_, b)| b.at <= window.from);
+    let latest = before.max_by_key(|(_, b)| b.at);
+    let nearest = latest.or_else(|| those().min_by_key(|(_, b)| b.at));
+    nearest.map(|(i, _)| i)
 }
 
 #[cfg(test)]
@@ -104,7 +120,7 @@ mod tests {
             good: 0,
             kinds: vec![],
             open_ended: false,
-            fault: None,
+            fault: Some("kill".into()),
         }
     }
 
@@ -139,17 +155,34 @@ mod tests {
     }
 
     #[test]
-    fn a_window_belongs_to_the_blow_nearest_to_its_beginning_of_those_in_force() {
+    fn a_window_belongs_to_the_latest_blow_of_its_fault_that_had_been_dealt_and_was_in_force() {
         let of = |from, to| {
             let blows = with_outages(dealt(&timeline()), &[window(from, to)]);
             let hit = blows.iter().find(|b| !b.outages.is_empty());
             hit.map(|b| b.pod.clone())
         };
-        // A request that was under way when the pod died was due before.
-        assert_eq!(of(1990, 3000).as_deref(), Some("room-a"));
+        assert_eq!(of(1990, 3000).as_deref(), Some("message-a"));
         assert_eq!(of(2200, 3000).as_deref(), Some("room-a"));
-        assert_eq!(of(5500, 8000).as_deref(), Some("room-b"));
-        assert_eq!(of(500, 900), None);
-        assert_eq!(of(9500, 9900), None);
+        assert_eq!(of(5500, 8000).as_deref(), Some("room-a"));
+        assert_eq!(of(6500, 8000).as_deref(), Some("room-b"));
+        // The clock of a worker may be a little behind.
+        assert_eq!(of(999, 1100).as_deref(), Some("message-a"));
+        assert_eq!(of(10_500, 11_000), None);
+        let other = Window {
+            fault: None,
+            ..window(2200, 3000)
+        };
+        let none = with_outages(dealt(&timeline()), &[other]);
+        assert!(none.iter().all(|b| b.outages.is_empty()));
+    }
+
+    #[test]
+    fn a_blow_that_could_not_be_dealt_is_not_dealt() {
+        let tried = Timeline::new(vec![
+            seen(1000, 1, "message-a", Course::Made),
+            seen(1100, 1, "message-a", Course::Unproven),
+        ]);
+        assert_eq!(dealt(&tried), []);
+        assert_eq!(steps(&tried), BTreeSet::from(["kill"]));
     }
 }

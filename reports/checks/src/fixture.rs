@@ -179,8 +179,48 @@ impl Story {
             if (ms(due.start)..ms(due.end)).contains(&at) {
                 request.status = None;
                 request.error = Some(error);
+                request.done = request.sent;
             }
         })
+    }
+
+    /// Each request takes so many milliseconds.
+    pub fn taking(self, millis: u64) -> Story {
+        self.change(|_, request| request.done = request.sent + ms(millis))
+    }
+
+    /// Requests that are in flight then are reset.
+    pub fn reset_at(self, at: u64) -> Story {
+        self.change(|_, request| {
+            if request.sent < ms(at) && request.done > ms(at) {
+                request.status = None;
+                request.error = Some(ErrorKind::ConnectionReset);
+                request.done = ms(at);
+            }
+        })
+    }
+
+    /// The load goes on as it was until then.
+    pub fn lasting_until(mut self, end: u64) -> Story {
+        self.facts.extend((3000..end).step_by(10).map(|at| {
+            let request = RequestFact {
+                seq: at,
+                sent: ms(at),
+                done: ms(at + 2),
+                ..answer("siege", 0, Ok(200))
+            };
+            (ms(at), Fact::Request(request))
+        }));
+        self
+    }
+
+    /// The pod that is replaced is gone.
+    pub fn old_pod_gone(self, at: u64) -> Story {
+        let mut old = pod("old", false, true);
+        if let Fact::Pod(state) = &mut old {
+            state.gone = true;
+        }
+        self.with(ms(at), old)
     }
 
     /// The request due at that millisecond is sent so much later.
@@ -262,13 +302,27 @@ impl Story {
     /// The mutant: the fault is replaced by nothing.
     pub fn without_fault(mut self) -> Story {
         self.plan.mutant = Some(Mutant::NoFault);
+        let nothing = self.with_kind(|kind| FaultKind::None {
+            instead_of: Box::new(kind),
+        });
+        nothing.without(|f| matches!(f, Fact::Proven { .. }))
+    }
+
+    /// The fault is another one.
+    fn with_kind(mut self, other: impl Fn(FaultKind) -> FaultKind) -> Story {
+        let mut word = "";
         for step in &mut self.plan.steps {
             if let Action::Fault { fault } = &mut step.action {
-                let instead_of = Box::new(fault.kind.clone());
-                fault.kind = FaultKind::None { instead_of };
+                fault.kind = other(fault.kind.clone());
+                word = fault.kind.word();
             }
         }
-        self.without(|f| matches!(f, Fact::Proven { .. }))
+        for (_, fact) in &mut self.facts {
+            if let Fact::Injected { fault, .. } = fact {
+                *fault = word.into();
+            }
+        }
+        self
     }
 
     /// The mutant: the load is replaced by nothing.
@@ -285,35 +339,35 @@ impl Story {
         self
     }
 
-    /// The fault is one that has to be undone.
-    pub fn service_down(mut self) -> Story {
-        for step in &mut self.plan.steps {
-            if let Action::Fault { fault } = &mut step.action {
-                fault.kind = FaultKind::ServiceDown {
-                    service: "review".into(),
-                    grace_period_seconds: None,
-                };
+    /// The fault was injected then.
+    pub fn injected_at(mut self, at: u64) -> Story {
+        for (seen, fact) in &mut self.facts {
+            if matches!(fact, Fact::Injected { .. }) {
+                *seen = ms(at);
             }
         }
         self
     }
 
+    /// The fault is one that has to be undone.
+    pub fn service_down(self) -> Story {
+        self.with_kind(|_| FaultKind::ServiceDown {
+            service: "review".into(),
+            grace_period_seconds: None,
+        })
+    }
+
     /// The fault is one that strikes pods.
-    pub fn pod_kill(mut self) -> Story {
-        for step in &mut self.plan.steps {
-            if let Action::Fault { fault } = &mut step.action {
-                fault.kind = FaultKind::PodKill {
-                    aim: model::Aim {
-                        workloads: vec!["review".into()],
-                        selector: None,
-                        mode: model::Mode::One,
-                        rhythm: model::Rhythm::ONCE,
-                    },
-                    grace_period_seconds: None,
-                };
-            }
-        }
-        self
+    pub fn pod_kill(self) -> Story {
+        self.with_kind(|_| FaultKind::PodKill {
+            aim: model::Aim {
+                workloads: vec!["review".into()],
+                selector: None,
+                mode: model::Mode::One,
+                rhythm: model::Rhythm::ONCE,
+            },
+            grace_period_seconds: None,
+        })
     }
 
     pub fn undoing(self, fault: &str) -> Story {

@@ -2,6 +2,7 @@
 //!
 //! - [`judge`]: one arm; [`report`]: all arms of a scenario
 //! - [`windows`]: stretches of time in which requests failed
+//! - `moment`: when a request counts; `force`: while which fault is in force, and what is its doing
 //! - `blows`: what became of each blow against a pod, and the windows that belong to it
 //! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
 //! - `closed`: what users of a closed load did not send, because they waited
@@ -22,17 +23,20 @@ mod failures;
 mod finality;
 #[cfg(test)]
 mod fixture;
+mod force;
 mod graph;
 mod ledger;
 mod looks;
 mod lost;
 mod metric;
+mod moment;
 mod replacement;
 mod responses;
 mod sample;
 mod soundness;
 mod stretch;
 mod summary;
+mod tail;
 mod verdict;
 pub mod windows;
 mod workload;

@@ -180,7 +180,7 @@ fn line(window: &Window) -> String {
     };
     let fault = match &window.fault {
         Some(fault) => format!(", after “{fault}”"),
-        None => ", before any fault".into(),
+        None => ", no fault of ours".into(),
     };
     format!(
         "{} to {} {state}, {} failed: {}{fault}",

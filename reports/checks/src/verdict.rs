@@ -9,9 +9,7 @@ use crate::{
     count, finality, offset,
     soundness::Soundness,
 };
-use model::{
-    Action, ArmReport, CheckKind, Course, ExitCode, Fact, Finding, Plan, Start, Timeline, Verdict,
-};
+use model::{Action, ArmReport, Course, ExitCode, Fact, Finding, Plan, Timeline, Verdict};
 use std::collections::BTreeSet;
 
 /// A report's reason names so many findings; the rest is counted.
@@ -33,8 +31,9 @@ pub(crate) fn qualify(plan: &Plan, conditions: &[Finding], findings: Vec<Finding
         .into_iter()
         .zip(&plan.checks)
         .map(|(finding, check)| {
-            let steps = steps_of(&check.kind);
-            let depends = !steps.iter().all(|s| before_faults.contains(s));
+            let steps = check.kind.steps();
+            // What rests on the whole run depends on all of it.
+            let depends = steps.is_empty() || !steps.iter().all(|s| before_faults.contains(s));
             let passed = finding.verdict == Verdict::Pass;
             match (nothing_shown, not_earned) {
                 (Some(condition), _) if !passed || depends => untold(finding, condition),
@@ -58,60 +57,13 @@ fn untold(finding: Finding, condition: &Finding) -> Finding {
     }
 }
 
-/// No step is called so: what rests on the whole run depends on all of it.
-const WHOLE: &str = "";
-
-fn steps_of(kind: &CheckKind) -> Vec<&str> {
-    match kind {
-        // What becomes of a workload from the first step to the last is seen with every fault.
-        CheckKind::Workload { step: None, .. } | CheckKind::Edge { .. } => vec![WHOLE],
-        CheckKind::Workload {
-            step: Some(step), ..
-        }
-        | CheckKind::FailuresAre { load: step, .. }
-        | CheckKind::Metric { step, .. }
-        | CheckKind::Responses { step, .. }
-        | CheckKind::Output { step, .. }
-        | CheckKind::Logged { step }
-        | CheckKind::Awaited { step }
-        | CheckKind::ReplacementInside { load: step, .. }
-        | CheckKind::EndpointsNeverEmpty { load: step, .. }
-        | CheckKind::Unique { collect: step, .. }
-        | CheckKind::SagaTerminates { collect: step, .. } => vec![step],
-        CheckKind::NoLostAckedWrites { load, collect, .. }
-        | CheckKind::NoDuplicates { load, collect } => vec![load, collect],
-        CheckKind::Converges { source, view, .. } => vec![source, view],
-        CheckKind::Conserved { left, right } => left
-            .iter()
-            .chain(right)
-            .map(|sum| sum.collect.as_str())
-            .collect(),
-    }
-}
-
 /// Steps that must have ended before any fault begins: no fault can have changed what they saw.
 fn steps_before_faults(plan: &Plan) -> BTreeSet<&str> {
-    let mut faults = plan.faults().map(|(step, _)| ancestors(plan, step));
+    let mut faults = plan.faults().map(|(step, _)| plan.ended_before(step));
     match faults.next() {
         None => plan.steps.iter().map(|s| s.name.as_str()).collect(),
         Some(first) => faults.fold(first, |common, next| &common & &next),
     }
-}
-
-fn ancestors<'a>(plan: &'a Plan, step: &'a str) -> BTreeSet<&'a str> {
-    let mut found = BTreeSet::new();
-    let mut next = vec![step];
-    while let Some(step) = next.pop().and_then(|name| plan.step(name)) {
-        if let Start::After { steps, .. } = &step.start {
-            next.extend(
-                steps
-                    .iter()
-                    .map(String::as_str)
-                    .filter(|s| found.insert(*s)),
-            );
-        }
-    }
-    found
 }
 
 /// The worst of everything that counts, and the one reason for it.
@@ -263,7 +215,7 @@ mod tests {
         fixture::{Story, ms},
         judge,
     };
-    use model::{Check, Comparison, Metric, Severity, Threshold};
+    use model::{Check, CheckKind, Comparison, Metric, Severity, Threshold};
 
     fn check(name: &str, metric: Metric, comparison: Comparison, value: f64) -> Check {
         Check {

@@ -81,7 +81,10 @@ fn write_arm(text: &mut String, arm: &ArmReport, named: bool) -> std::fmt::Resul
         }
     }
     for window in judgement.windows.iter().take(WINDOWS_MAX) {
-        let fault = window.fault.as_deref().map(|f| format!(", after {f}"));
+        let fault = match &window.fault {
+            Some(fault) => format!(", after {fault}"),
+            None => ", no fault of ours".into(),
+        };
         writeln!(
             text,
             "- {} failed for {} from {}: {} requests{}",
@@ -89,7 +92,7 @@ fn write_arm(text: &mut String, arm: &ArmReport, named: bool) -> std::fmt::Resul
             window.length(),
             words::offset(window.from),
             window.failed,
-            cell(&fault.unwrap_or_default())
+            cell(&fault)
         )?;
     }
     for limit in &judgement.not_shown {

@@ -178,6 +178,37 @@ pub enum CheckKind {
     },
 }
 
+impl CheckKind {
+    /// The steps that it rests on; none where that is the whole run.
+    pub fn steps(&self) -> Vec<&str> {
+        match self {
+            // What becomes of a workload from the first step to the last is seen with every fault.
+            CheckKind::Workload { step: None, .. } | CheckKind::Edge { .. } => vec![],
+            CheckKind::Workload {
+                step: Some(step), ..
+            }
+            | CheckKind::FailuresAre { load: step, .. }
+            | CheckKind::Metric { step, .. }
+            | CheckKind::Responses { step, .. }
+            | CheckKind::Output { step, .. }
+            | CheckKind::Logged { step }
+            | CheckKind::Awaited { step }
+            | CheckKind::ReplacementInside { load: step, .. }
+            | CheckKind::EndpointsNeverEmpty { load: step, .. }
+            | CheckKind::Unique { collect: step, .. }
+            | CheckKind::SagaTerminates { collect: step, .. } => vec![step],
+            CheckKind::NoLostAckedWrites { load, collect, .. }
+            | CheckKind::NoDuplicates { load, collect } => vec![load, collect],
+            CheckKind::Converges { source, view, .. } => vec![source, view],
+            CheckKind::Conserved { left, right } => left
+                .iter()
+                .chain(right)
+                .map(|sum| sum.collect.as_str())
+                .collect(),
+        }
+    }
+}
+
 /// What must hold of a figure: a comparison with a number in the metric's base unit (ratio, count or seconds).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

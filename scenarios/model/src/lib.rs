@@ -3,7 +3,7 @@
 //! Nothing here has a clock, a socket or dice; everything can be printed, stored and compared.
 //!
 //! - [`plan`]: what shall happen, resolved to the last default
-//! - [`load`]: the traffic of a plan
+//! - [`load`]: the traffic of a plan; [`late`]: how a fault that falls into it came
 //! - [`fault`]: what hurts, with its undo and its proof; [`strike`]: blows against pods; [`chaos`]: faults without a scenario
 //! - [`check`]: what is asked of a timeline
 //! - [`look`]: what is looked at in containers, logs and objects
@@ -23,6 +23,7 @@ pub mod check;
 pub mod expected;
 pub mod fault;
 pub mod graph;
+pub mod late;
 pub mod load;
 pub mod look;
 pub mod metric;
@@ -45,6 +46,7 @@ pub use check::{Check, CheckKind, Comparison, Severity, Threshold};
 pub use expected::{Difference, Expected};
 pub use fault::{Fault, FaultKind};
 pub use graph::{Edge, EdgeMetric, Graph};
+pub use late::Late;
 pub use load::{Connection, Load, LoadModel, Request, Stage};
 pub use look::{Execution, ExpectedOutput, Holds, ObjectsOf, PodChoice, PodsOf, Wanted};
 pub use metric::{Failure, Metric, WorkloadMetric};

@@ -5,7 +5,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the runner performs and the checks read. A function of the scenario file, the arm, the profile and the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +69,19 @@ impl Plan {
             CheckKind::Output { step: of, expected } if of == step => Some(expected),
             _ => None,
         })
+    }
+
+    /// The steps that have ended before this one begins, whatever happens.
+    pub fn ended_before<'a>(&'a self, step: &'a str) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::new();
+        let mut next = vec![step];
+        while let Some(step) = next.pop().and_then(|name| self.step(name)) {
+            if let Start::After { steps, .. } = &step.start {
+                let names = steps.iter().map(String::as_str);
+                next.extend(names.filter(|name| found.insert(*name)));
+            }
+        }
+        found
     }
 
     /// All loads with the names of their steps.

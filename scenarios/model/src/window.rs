@@ -2,16 +2,16 @@
 use crate::Micros;
 use serde::{Deserialize, Serialize};
 
-/// From the first failed request, by the time it was due, to the first good one after which none fails for a while
-/// (max(3/rate, 100 ms)).
+/// From the first failed request, by the moment it failed, to the first good one after which none fails for a while
+/// (max(3/rate, 100 ms)). A time-out or a bad answer failed when it was sent, or at the first fault injected while it was in flight.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Window {
     /// Name of the step with the load.
     pub step: String,
-    /// When the first failed request was due.
+    /// When the first request failed.
     pub from: Micros,
-    /// When the first good request after it was due, or the last answer if there was none.
+    /// When the first good request after it was sent, or the last answer if there was none.
     pub to: Micros,
     /// Whether requests succeeded inside it.
     pub state: WindowState,
@@ -23,7 +23,7 @@ pub struct Window {
     pub kinds: Vec<(String, u64)>,
     /// The load ended before a good request closed the window: it may have been longer.
     pub open_ended: bool,
-    /// The fault that was last injected before its end, if one was.
+    /// The fault that it began under, between its injection and its recovery. None: no fault of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }

@@ -1,14 +1,20 @@
-//! FaultsEffective: every planned fault was injected and proven to have taken effect.
-use super::{EFFECTIVE, concluded};
-use crate::{count, offset};
-use model::{Course, Fact, FaultKind, Finding, Mutant, Plan, Timeline};
+//! FaultsEffective: every planned fault was injected and proven to have taken effect, and what is judged can have met it.
+use super::{EFFECTIVE, concluded, met};
+use crate::{count, force, offset};
+use model::{Course, Fact, FaultKind, Finding, Late, Mutant, Plan, Timeline};
 
 pub(super) fn check(plan: &Plan, timeline: &Timeline) -> Finding {
     let mut evidence = vec![];
     let mut missing = vec![];
+    let forces = force::all(timeline);
     for (step, fault) in plan.faults() {
-        match of_fault(step, &fault.kind, timeline) {
-            Ok(proof) => evidence.push(proof),
+        let proven = of_fault(step, &fault.kind, timeline);
+        match proven.and_then(|proof| met::check(step, &forces, plan, timeline).map(|()| proof)) {
+            Ok(proof) => {
+                let late = Late::of(step, plan, timeline).filter(|late| late.by().is_some());
+                let late = late.map(|late| format!("; injected {}", late.told()));
+                evidence.push(proof + &late.unwrap_or_default());
+            }
             Err(what) => missing.push(what),
         }
     }
@@ -161,6 +167,22 @@ mod tests {
                 Verdict::Inconclusive,
                 "the fault was replaced by nothing: rollout of review did not happen".into()
             )
+        );
+    }
+
+    #[test]
+    fn a_fault_that_came_later_than_planned_says_by_how_much() {
+        let evidence = |story: Story| check(&story.plan(), &story.timeline()).evidence;
+        assert_eq!(
+            evidence(Story::rollout()),
+            ["+2.600 s roll: review-new is ready, review-old is gone"]
+        );
+        assert_eq!(
+            evidence(Story::rollout().injected_at(2450)),
+            [
+                "+2.600 s roll: review-new is ready, review-old is gone; injected 450.0 ms after the first request of “siege”, \
+                 250.0 ms later than planned"
+            ]
         );
     }
 }

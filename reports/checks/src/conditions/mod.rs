@@ -2,6 +2,7 @@
 mod complete;
 mod delivered;
 mod effective;
+mod met;
 mod recovered;
 mod rollback;
 mod sound;
@@ -33,7 +34,7 @@ pub(crate) fn all(
     weighed: &[Weighed],
 ) -> Vec<Finding> {
     vec![
-        steady::check(timeline, windows),
+        steady::check(plan, timeline, windows),
         delivered::check(plan, timeline),
         effective::check(plan, timeline),
         recovered::check(plan, timeline, windows),

@@ -1,9 +1,10 @@
-//! BaselineSteady: before anything was injected, every Deployment was ready, and no request of a load failed.
+//! BaselineSteady: before anything was injected, every Deployment was ready, no request of a load failed, and a load that a fault
+//! falls into had been answered.
 use super::STEADY;
-use crate::{count, offset};
-use model::{Fact, Finding, Micros, Timeline, Verdict, Window};
+use crate::{count, offset, windows::clock_error};
+use model::{Action, Fact, FaultKind, Finding, Micros, Plan, Start, Timeline, Verdict, Window};
 
-pub(super) fn check(timeline: &Timeline, windows: &[Window]) -> Finding {
+pub(super) fn check(plan: &Plan, timeline: &Timeline, windows: &[Window]) -> Finding {
     let said = timeline.all().iter().find_map(|o| match &o.fact {
         Fact::Steady { took } => Some(Ok(format!("the system was steady after {took}"))),
         Fact::Lacking { what, way_out } => {
@@ -14,16 +15,19 @@ pub(super) fn check(timeline: &Timeline, windows: &[Window]) -> Finding {
         }
         _ => None,
     });
-    match (said, failed_before(timeline, windows)) {
-        (Some(Ok(_)), Some(failed)) => Finding::new(STEADY, Verdict::Inconclusive, failed),
-        (Some(Ok(steady)), None) => Finding::new(STEADY, Verdict::Pass, steady),
-        (Some(Err(because)), _) => Finding::new(STEADY, Verdict::Inconclusive, because),
-        (None, _) => Finding::new(
-            STEADY,
-            Verdict::Inconclusive,
-            "the run ended before the system was steady",
-        ),
-    }
+    let unsteady = || failed_before(timeline, windows).or_else(|| unanswered(plan, timeline));
+    let (verdict, because) = match said {
+        Some(Ok(steady)) => match unsteady() {
+            Some(why) => (Verdict::Inconclusive, why),
+            None => (Verdict::Pass, steady),
+        },
+        Some(Err(because)) => (Verdict::Inconclusive, because),
+        None => {
+            let because = "the run ended before the system was steady";
+            (Verdict::Inconclusive, because.into())
+        }
+    };
+    Finding::new(STEADY, verdict, because)
 }
 
 /// What failed before the first fault was not its doing. Where the clocks leave that open, the fault is blamed.
@@ -43,12 +47,36 @@ fn failed_before(timeline: &Timeline, windows: &[Window]) -> Option<String> {
     ))
 }
 
-fn clock_error(load: &str, timeline: &Timeline) -> Micros {
-    let error = timeline.all().iter().find_map(|o| match &o.fact {
-        Fact::LoadBegan { step, clock_error } if step == load => Some(*clock_error),
+/// A fault that falls into a load before that had one good answer: nobody knows how the load fares without it.
+fn unanswered(plan: &Plan, timeline: &Timeline) -> Option<String> {
+    plan.steps.iter().find_map(|step| {
+        let (Action::Fault { fault }, Start::During { load, .. }) = (&step.action, &step.start)
+        else {
+            return None;
+        };
+        let at = injected(&step.name, timeline)?;
+        let replaced = matches!(fault.kind, FaultKind::None { .. });
+        (!replaced && !was_answered(load, at, timeline)).then(|| {
+            format!(
+                "“{}” was injected at {}, before “{load}” had one good answer: there is no baseline",
+                step.name,
+                offset(at)
+            )
+        })
+    })
+}
+
+fn injected(of: &str, timeline: &Timeline) -> Option<Micros> {
+    timeline.all().iter().find_map(|o| match &o.fact {
+        Fact::Injected { step, .. } if step == of => Some(o.at),
         _ => None,
-    });
-    error.unwrap_or_default()
+    })
+}
+
+fn was_answered(load: &str, before: Micros, timeline: &Timeline) -> bool {
+    let before = before + clock_error(load, timeline);
+    let mut requests = timeline.requests(load);
+    requests.any(|(_, request)| request.is_good() && request.done <= before)
 }
 
 #[cfg(test)]
@@ -61,7 +89,7 @@ mod tests {
 
     fn found(story: &Story) -> Finding {
         let (plan, timeline) = (story.plan(), story.timeline());
-        check(&timeline, &windows::of_loads(&plan, &timeline))
+        check(&plan, &timeline, &windows::of_loads(&plan, &timeline))
     }
 
     #[test]
@@ -113,5 +141,28 @@ mod tests {
             not.because,
             "the system did not become steady: review: 0 of 1 ready"
         );
+    }
+
+    #[test]
+    fn a_fault_that_falls_into_a_load_before_its_first_good_answer_leaves_no_baseline() {
+        let slow = |millis| found(&Story::rollout().taking(millis));
+        assert_eq!(slow(150).verdict, Verdict::Pass);
+        let none = slow(250);
+        assert_eq!(
+            (none.verdict, &*none.because),
+            (
+                Verdict::Inconclusive,
+                "“roll” was injected at +2.200 s, before “siege” had one good answer: there is no baseline"
+            )
+        );
+        // What was replaced by nothing needs none.
+        let nothing = Story::rollout().taking(250).without_fault();
+        assert_eq!(found(&nothing).verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn what_was_in_flight_at_the_first_fault_did_not_fail_before_it() {
+        let killed = Story::rollout().taking(150).reset_at(2200);
+        assert_eq!(found(&killed).verdict, Verdict::Pass);
     }
 }

@@ -21,8 +21,8 @@ pub(super) fn of(arm: &ArmReport, step: &str) -> Markup {
             }
             @if blows.len() > BLOWS_MAX { p.note { "The others are in " code { "result.json" } "." } }
             p.note {
-                "A window of failed requests belongs to the blow that was dealt nearest to its beginning, of those whose workload \
-                 had not yet recovered."
+                "A window of failed requests belongs to the latest blow that was dealt before it began, if its workload had not yet \
+                 recovered."
             }
         }
     }

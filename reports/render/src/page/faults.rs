@@ -2,7 +2,7 @@
 use super::{blows, recovery};
 use crate::words;
 use maud::{Markup, html};
-use model::{ArmReport, Fact, FaultKind, Micros, Step, Window, WindowState};
+use model::{ArmReport, Fact, FaultKind, Late, Micros, Step, Window, WindowState};
 
 /// So many windows of a fault are listed; blows have theirs in a table.
 const WINDOWS_MAX: usize = 8;
@@ -13,7 +13,30 @@ pub(super) fn of(arm: &ArmReport) -> Markup {
         @if !faults.is_empty() {
             h3 { @if faults.len() == 1 { "The fault" } @else { "The faults" } }
             @for (step, kind) in faults { (card(arm, step, kind)) }
+            (no_fault_of_ours(arm))
         }
+    }
+}
+
+/// What failed while no fault was in force.
+fn no_fault_of_ours(arm: &ArmReport) -> Markup {
+    let others = arm.judgement.windows.iter().filter(|w| w.fault.is_none());
+    let others: Vec<&Window> = others.collect();
+    html! {
+        @if !others.is_empty() {
+            div.card {
+                h4 { "No fault of ours" }
+                p.note { "These requests began to fail while none of the faults was in force." }
+                (listed(&others))
+            }
+        }
+    }
+}
+
+fn listed(windows: &[&Window]) -> Markup {
+    html! {
+        ul { @for w in windows.iter().take(WINDOWS_MAX) { li { (window(w)) } } }
+        @if windows.len() > WINDOWS_MAX { "and in " (windows.len() - WINDOWS_MAX) " more windows" }
     }
 }
 
@@ -63,7 +86,10 @@ fn card(arm: &ArmReport, step: &Step, kind: &FaultKind) -> Markup {
             dl.facts {
                 dt { "Planned" } dd { (words::start(step)) }
                 dt { "Injected" }
-                dd { @match course.injected { Some(at) => (words::offset(at)), None => "never" } }
+                dd {
+                    @match course.injected { Some(at) => (words::offset(at)), None => "never" }
+                    @if let Some(late) = Late::of(&step.name, &arm.plan, &arm.timeline) { ", " (late.told()) }
+                }
                 @if !course.targets.is_empty() { dt { "Targets" } dd { (course.targets.join(", ")) } }
                 dt { "Proof" }
                 dd {
@@ -78,10 +104,7 @@ fn card(arm: &ArmReport, step: &Step, kind: &FaultKind) -> Markup {
                 dt { "Requests failed" }
                 dd {
                     @if windows.is_empty() { "none of a load" }
-                    @else {
-                        ul { @for w in windows.iter().take(WINDOWS_MAX) { li { (window(w)) } } }
-                        @if windows.len() > WINDOWS_MAX { "and in " (windows.len() - WINDOWS_MAX) " more windows" }
-                    }
+                    @else { (listed(&windows)) }
                 }
             }
             (blows::of(arm, &step.name))
