@@ -34,8 +34,14 @@ pub const INIT_VARIABLE: &str = "BROWNOUT_INIT";
 /// Threads that are started while others are being stopped are found by looking again, so often at most.
 const ROUNDS_MAX: u32 = 100;
 
-/// Does what `args` say: `kill`, or `hold <ms>`. Prints a line about what it did; holding ends after that time, or when standard
-/// input ends.
+/// Whoever wants a kill says when within this time; after it nothing is killed.
+const WORD_MAX: Duration = Duration::from_secs(10);
+
+/// What is said to it when the process is to be killed.
+pub const NOW: &str = "now";
+
+/// Does what `args` say: `kill`, or `hold <ms>`. Prints a line about what it does. It kills when it is told [`NOW`] on standard
+/// input, so that nobody takes another end for this one; holding ends after that time, or when standard input ends.
 pub fn main(args: &[String]) -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let first = first_of_container();
@@ -81,9 +87,12 @@ fn say(line: &str) {
     let _ = out.flush();
 }
 
-/// Kills the process. One that is not the first of its PID namespace dies of a signal.
+/// Kills the process when it is told to. One that is not the first of its PID namespace dies of a signal.
 fn end(first: Pid) -> Result<(), String> {
     say(&format!("killing process {first}"));
+    if !is_told() {
+        return Err("nobody said when".into());
+    }
     if first.as_raw() != 1 {
         return kill(first, Signal::SIGKILL).map_err(|e| not_allowed("killed", e));
     }
@@ -91,11 +100,24 @@ fn end(first: Pid) -> Result<(), String> {
     // This process ends now, and the other with it.
 }
 
+/// Whether somebody says that it is time.
+fn is_told() -> bool {
+    let (said, word) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let _ = io::stdin().read_line(&mut line);
+        let _ = said.send(line.trim() == NOW);
+    });
+    word.recv_timeout(WORD_MAX).unwrap_or(false)
+}
+
 fn hold(first: Pid, limit: Duration) -> Result<(), String> {
     let held = stop_all(first)?;
+    ours(first, &held)?;
+    let others = others(first);
     say(&format!(
-        "held process {first} with all its threads, {}",
-        states(first, &held)
+        "held process {first}, each of its {} threads stopped by us{others}",
+        held.len()
     ));
     let (ended, end) = mpsc::channel();
     thread::spawn(move || {
@@ -154,18 +176,43 @@ fn threads(of: Pid) -> Result<Vec<Pid>, String> {
     Ok(numbers.map(Pid::from_raw).collect())
 }
 
-/// What `/proc` says of them: `9 in state t`.
-fn states(first: Pid, threads: &BTreeSet<Pid>) -> String {
-    let stopped = threads.iter().filter(|thread| {
-        let stat = fs::read_to_string(format!("/proc/{first}/task/{thread}/stat"));
-        stat.is_ok_and(|stat| state(&stat) == Some('t'))
-    });
-    format!("{} of {} in state t", stopped.count(), threads.len())
+/// What `/proc` says of each thread: that it is stopped, and by us. One that was stopped by somebody else would stay so when we let
+/// go, and shows nothing of ours.
+fn ours(first: Pid, threads: &BTreeSet<Pid>) -> Result<(), String> {
+    let me = std::process::id();
+    let is_ours = |thread: &&Pid| {
+        let status = fs::read_to_string(format!("/proc/{first}/task/{thread}/status"));
+        // One that was killed meanwhile answers nobody.
+        status.map_or(true, |status| stopped_by(&status) == Some(me))
+    };
+    match threads.iter().filter(|thread| !is_ours(thread)).count() {
+        0 => Ok(()),
+        n => Err(format!(
+            "{n} of {} threads of process {first} are not stopped by us",
+            threads.len()
+        )),
+    }
 }
 
-/// The letter after the name, which may hold anything.
-fn state(stat: &str) -> Option<char> {
-    stat.rsplit_once(") ")?.1.chars().next()
+/// Who traces a thread that is stopped for its tracer, by its `/proc/…/status`.
+fn stopped_by(status: &str) -> Option<u32> {
+    let field = |name: &str| {
+        let mut lines = status.lines();
+        lines.find_map(|line| Some(line.strip_prefix(name)?.trim()))
+    };
+    let stopped = field("State:")?.starts_with('t');
+    stopped.then(|| field("TracerPid:")?.parse().ok())?
+}
+
+/// Children of the process go on: what a shell has started answers as before. For people, with a leading comma.
+fn others(first: Pid) -> String {
+    let children = fs::read_to_string(format!("/proc/{first}/task/{first}/children"));
+    let children = children.unwrap_or_default();
+    match children.split_whitespace().count() {
+        0 => String::new(),
+        1 => ", its 1 child goes on".into(),
+        n => format!(", its {n} children go on"),
+    }
 }
 
 fn not_allowed(what: &str, error: Errno) -> String {
@@ -184,9 +231,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_state_of_a_thread_comes_after_its_name() {
-        assert_eq!(state("7 (tokio-rt (1) x) t 1 7 7 0"), Some('t'));
-        assert_eq!(state("nonsense"), None);
+    fn a_thread_is_held_by_us_when_its_status_says_so() {
+        let status = |state: &str, tracer: u32| {
+            format!("Name:\tserver\nState:\t{state}\nTgid:\t7\nTracerPid:\t{tracer}\n")
+        };
+        assert_eq!(stopped_by(&status("t (tracing stop)", 42)), Some(42));
+        // Stopped by a signal, whoever traces it.
+        assert_eq!(stopped_by(&status("T (stopped)", 42)), None);
+        assert_eq!(stopped_by(&status("S (sleeping)", 42)), None);
+        assert_eq!(stopped_by("nonsense"), None);
     }
 
     #[test]

@@ -17,4 +17,4 @@ mod proof;
 pub use blows::{Aftermath, Blows, Dealt};
 pub use journal::{Entry, Journal, Left, Place};
 pub use prepare::{Change, NoTarget, Prepared, prepare};
-pub use proof::{came_to_nothing, took_effect, was_undone};
+pub use proof::{came_to_nothing, took_effect, was_undone, what_is_missing};

@@ -1,7 +1,7 @@
 //! What is still under way after the last blow, and what all of them came to.
 use model::Micros;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex},
     time::Duration,
@@ -18,8 +18,10 @@ pub struct Aftermath {
 /// What the followers of all blows share.
 #[derive(Clone, Default)]
 pub(super) struct Shared {
-    /// Ready pods of each workload before it was first struck.
+    /// Ready pods of each workload before a blow was first meant for it.
     pub before: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// The workloads that were in fact struck: a blow that could not be dealt leaves nothing to recover from.
+    pub struck: Arc<Mutex<BTreeSet<String>>>,
     /// The number of the latest blow against each workload.
     pub latest: Arc<Mutex<BTreeMap<String, u32>>>,
     /// Ends all holding.
@@ -52,8 +54,12 @@ impl Aftermath {
     pub async fn settled(&mut self, limit: Duration) -> Result<String, String> {
         let all = async { while self.following.join_next().await.is_some() {} };
         let done = timeout(limit, all).await;
-        let struck = of(&self.shared.before).clone();
-        let told = struck.iter().map(|(name, ready)| format!("{name} {ready}"));
+        let struck = of(&self.shared.struck).clone();
+        let before = of(&self.shared.before).clone();
+        let told = struck.iter().map(|name| {
+            let ready = before.get(name).copied().unwrap_or(1);
+            format!("{name} {ready}")
+        });
         let told = told.collect::<Vec<_>>().join(", ");
         match done {
             Ok(()) if struck.is_empty() => Ok("nothing was struck".into()),
@@ -67,7 +73,7 @@ impl Aftermath {
 
     /// Names of the workloads that were struck.
     pub fn struck(&self) -> Vec<String> {
-        of(&self.shared.before).keys().cloned().collect()
+        of(&self.shared.struck).iter().cloned().collect()
     }
 }
 
@@ -86,7 +92,12 @@ pub struct Dealt {
     pub unproven: Vec<String>,
     /// Why blows were withheld.
     pub withheld: Vec<String>,
+    /// By how much the latest of them fell later than it was due.
+    pub late: Micros,
 }
+
+/// What is later than this is said: less is the time it takes to choose.
+pub(super) const LATE_MIN: Micros = Micros::from_millis(100);
 
 impl Dealt {
     /// For people: `3 blows proven: room-1, room-2, pay-1`.
@@ -96,6 +107,9 @@ impl Dealt {
             1 => format!("1 blow proven: {}", self.proven[0]),
             n => format!("{n} blows proven: {}", shortened(&self.proven)),
         };
+        if self.late > LATE_MIN {
+            said += &format!("; one fell {} later than planned", self.late);
+        }
         if !self.withheld.is_empty() {
             said += &format!("; {} withheld: {}", self.withheld.len(), self.withheld[0]);
         }
@@ -114,5 +128,36 @@ fn shortened(names: &[String]) -> String {
             names.len() - NAMED_MAX
         ),
         false => names.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blows_that_fell_late_are_told_with_the_worst_of_them() {
+        let dealt = |late| Dealt {
+            proven: vec!["room-1".into(), "pay-1".into()],
+            late: Micros::from_millis(late),
+            ..Dealt::default()
+        };
+        assert_eq!(dealt(90).summary(), "2 blows proven: room-1, pay-1");
+        assert_eq!(
+            dealt(1200).summary(),
+            "2 blows proven: room-1, pay-1; one fell 1.20 s later than planned"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_meant_and_not_struck_is_not_waited_for() {
+        let mut aftermath = Aftermath::default();
+        of(&aftermath.shared.before).insert("room".into(), 2);
+        let limit = Duration::from_secs(1);
+        assert_eq!(aftermath.end(limit).await.unwrap(), "nothing was struck");
+        of(&aftermath.shared.struck).insert("room".into());
+        let told = aftermath.end(limit).await.unwrap();
+        assert_eq!(told, "as many ready as before: room 2");
+        assert_eq!(aftermath.struck(), ["room"]);
     }
 }

@@ -1,14 +1,15 @@
 //! Blows against pods, one after the other as their rhythm says: each is chosen, dealt, proven, and followed until the workload
 //! has recovered. What is asked is the API, what is told goes to whoever listens.
 mod aftermath;
+mod kill;
 mod strike;
 
 pub use aftermath::{Aftermath, Dealt};
 
 use crate::draw::{self, Due};
-use aftermath::of;
+use aftermath::{LATE_MIN, of};
 use cluster::Cluster;
-use model::{Aim, Course, EmptyTarget, FaultKind, PodState, Safety, Strike};
+use model::{Aim, Course, EmptyTarget, FaultKind, Micros, PodState, Safety, Strike};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     sync::oneshot,
@@ -104,14 +105,14 @@ impl Blows {
         let mut dealt = Dealt::default();
         let mut number = 0;
         for due in draw::schedule(self.aim(), self.seed) {
-            sleep_until(began + Duration::from(due.at)).await;
+            let when = began + Duration::from(due.at);
+            sleep_until(when).await;
             number += 1;
-            let blow = self.one(number, &due, limit, aftermath, &mut proving);
-            if let Err(withheld) = blow.await {
-                match withheld {
-                    Withheld::Forbidden(why) => dealt.withheld.push(why),
-                    Withheld::Nobody(why) => dealt.unproven.push(why),
-                }
+            let blow = self.one(number, &due, when, limit, aftermath, &mut proving);
+            match blow.await {
+                Ok(late) => dealt.late = dealt.late.max(late),
+                Err(Withheld::Forbidden(why)) => dealt.withheld.push(why),
+                Err(Withheld::Nobody(why)) => dealt.unproven.push(why),
             }
         }
         while let Some(proven) = proving.join_next().await {
@@ -125,14 +126,16 @@ impl Blows {
         dealt
     }
 
+    /// Chooses and strikes; how much later than it was due.
     async fn one(
         &self,
         number: u32,
         due: &Due,
+        when: Instant,
         limit: Duration,
         aftermath: &mut Aftermath,
         proving: &mut JoinSet<Result<String, String>>,
-    ) -> Result<(), Withheld> {
+    ) -> Result<Micros, Withheld> {
         let lane = due.workload.clone().unwrap_or_else(|| self.aim().write());
         let nobody = |why: String| self.withhold(number, &lane, why, self.safety.empty_target);
         let pods = match self.pods().await {
@@ -151,12 +154,17 @@ impl Blows {
         if let Some(why) = draw::forbidden(&self.safety, &of_it, &chosen) {
             return Err(self.withhold(number, &lane, why, EmptyTarget::Skip));
         }
+        let late = Micros::from(when.elapsed());
         let how = format!(
-            "{} of {} running, seed {}{}",
+            "{} of {} running, seed {}{}{}",
             self.aim().mode.write(),
             candidates.len(),
             self.seed,
-            self.terms()
+            self.terms(),
+            match late > LATE_MIN {
+                true => format!(", {late} later than planned"),
+                false => String::new(),
+            }
         );
         for pod in &chosen {
             let ready = of_it
@@ -178,7 +186,7 @@ impl Blows {
                     .unwrap_or_else(|_| Err("a blow was not followed".into()))
             });
         }
-        Ok(())
+        Ok(late)
     }
 
     fn withhold(&self, number: u32, lane: &str, why: String, meaning: EmptyTarget) -> Withheld {

@@ -13,22 +13,16 @@ use tokio::{
 };
 
 /// What is asked about pods is asked so often: the error of a recovery time.
-const ASK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// A process that nobody lets go of is let go after so long, whatever becomes of us.
 const HOLD_MAX: Duration = Duration::from_secs(3600);
 
 /// Name of brownout in its image: what is started inside a container.
-const PROGRAM: &str = "brownout";
-
-/// A process that may be killed is dead long before; one that may not says so at once.
-const REFUSAL_MAX: Duration = Duration::from_secs(1);
-
-/// A container may die before what was said in it is heard; then its restart is seen in this time.
-const SILENT_MAX: Duration = Duration::from_secs(10);
+pub(super) const PROGRAM: &str = "brownout";
 
 /// The container has no brownout to start.
-const NOT_STARTED: &str = "nothing could be started in the container: its image must hold brownout on its PATH, and exec be allowed";
+pub(super) const NOT_STARTED: &str = "nothing could be started in the container: its image must hold brownout on its PATH, and exec be allowed";
 
 impl Blows {
     /// One blow against one pod, from dealing it to the recovery of its workload.
@@ -40,7 +34,7 @@ impl Blows {
         shared: &Shared,
         proof: oneshot::Sender<Result<String, String>>,
     ) {
-        let dealt = timeout(limit, self.strike(pod)).await;
+        let dealt = timeout(limit, self.strike(pod, shared)).await;
         let dealt = dealt.unwrap_or_else(|_| Err(format!("nothing of it was seen in {limit:?}")));
         let (evidence, held) = match dealt {
             Ok(dealt) => dealt,
@@ -73,8 +67,15 @@ impl Blows {
     }
 
     /// Deals the blow; what proves it, and what is held from then on.
-    async fn strike(&self, pod: &PodState) -> Result<(String, Option<Inside>), String> {
+    async fn strike(
+        &self,
+        pod: &PodState,
+        shared: &Shared,
+    ) -> Result<(String, Option<Inside>), String> {
         let (namespace, said) = (&self.namespace, |e: cluster::Error| e.to_string());
+        let is_struck = || {
+            of(&shared.struck).insert(pod.owner.clone());
+        };
         match &self.fault {
             FaultKind::PodKill {
                 grace_period_seconds,
@@ -83,49 +84,19 @@ impl Blows {
                 let deleted = self
                     .cluster
                     .delete_pod(namespace, pod, *grace_period_seconds);
-                deleted.await.map_err(said)?;
+                if !deleted.await.map_err(said)? {
+                    return Err("it was gone before it could be deleted".into());
+                }
+                is_struck();
                 let gone = |pods: &[PodState]| {
                     let is_gone = pods.iter().all(|p| p.uid != pod.uid);
-                    is_gone.then(|| format!("pod {} is gone", pod.name))
+                    is_gone.then(|| format!("pod {} is gone, deleted by us", pod.name))
                 };
                 Ok((self.until(gone).await, None))
             }
             FaultKind::ContainerKill { container, .. } => {
-                let words = [PROGRAM, grip::WORD, "kill"];
-                let container = container.as_deref();
-                let inside = self
-                    .cluster
-                    .start_inside(namespace, &pod.name, container, &words);
-                let mut inside = inside.await.map_err(said)?;
-                let first = inside.line().await;
-                // What comes after "killing" is a refusal, or nothing any more.
-                let next = match first.is_some() {
-                    true => timeout(REFUSAL_MAX, inside.line()).await.ok().flatten(),
-                    false => None,
-                };
-                let patience = if first.is_some() {
-                    HOLD_MAX
-                } else {
-                    SILENT_MAX
-                };
-                for line in [first, next].into_iter().flatten() {
-                    if let Some(why) = line.strip_prefix("refused ") {
-                        return Err(why.into());
-                    }
-                }
-                let restarted = |pods: &[PodState]| {
-                    let now = pods.iter().find(|p| p.uid == pod.uid);
-                    match now {
-                        None => Some(format!("pod {} is gone", pod.name)),
-                        Some(now) if now.restarts > pod.restarts => Some(format!(
-                            "restart count of {} grew from {} to {}",
-                            pod.name, pod.restarts, now.restarts
-                        )),
-                        Some(_) => None,
-                    }
-                };
-                let seen = timeout(patience, self.until(restarted)).await;
-                Ok((seen.map_err(|_| NOT_STARTED.to_string())?, None))
+                let killed = self.kill(pod, container.as_deref(), is_struck);
+                Ok((killed.await?, None))
             }
             FaultKind::ProcessHang {
                 container, held, ..
@@ -140,7 +111,10 @@ impl Blows {
                 let mut inside = inside.await.map_err(said)?;
                 let line = inside.line().await;
                 match line.as_deref().and_then(|l| l.strip_prefix("held ")) {
-                    Some(evidence) => Ok((format!("{}: {evidence}", pod.name), Some(inside))),
+                    Some(evidence) => {
+                        is_struck();
+                        Ok((format!("{}: {evidence}", pod.name), Some(inside)))
+                    }
                     None => Err(refusal(line).unwrap_or_else(|| NOT_STARTED.into())),
                 }
             }
@@ -173,7 +147,7 @@ impl Blows {
 }
 
 /// Why the program inside did nothing, if it did nothing.
-fn refusal(line: Option<String>) -> Option<String> {
+pub(super) fn refusal(line: Option<String>) -> Option<String> {
     match line {
         None => Some(NOT_STARTED.into()),
         Some(line) => line.strip_prefix("refused ").map(str::to_owned),

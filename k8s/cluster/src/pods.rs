@@ -1,9 +1,5 @@
 //! Single pods: which there are, ending one, a program in one, scaling.
-use crate::{
-    Cluster, Error,
-    facts::state_of,
-    objects::{doing, unless_gone},
-};
+use crate::{Cluster, Error, facts::state_of, objects::doing};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Namespace, Pod},
@@ -16,7 +12,7 @@ use model::PodState;
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, Lines},
     time::timeout,
 };
 
@@ -39,7 +35,8 @@ impl Cluster {
         Ok(pods)
     }
 
-    /// Deletes a pod with this grace in seconds, or its own. One that is gone already, or another of the same name, is left alone.
+    /// Deletes a pod with this grace in seconds, or its own. False for one that is gone already: another of the same name is left
+    /// alone.
     ///
     /// # Errors
     /// When the API server refuses.
@@ -48,14 +45,19 @@ impl Cluster {
         namespace: &str,
         pod: &PodState,
         grace: Option<u32>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mut params = DeleteParams::default().preconditions(kube::api::Preconditions {
             uid: Some(pod.uid.clone()),
             ..kube::api::Preconditions::default()
         });
         params.grace_period_seconds = grace;
-        unless_gone(self.pod_api(namespace).delete(&pod.name, &params).await)
-            .map_err(doing(format!("deleting pod {}", pod.name)))
+        match self.pod_api(namespace).delete(&pod.name, &params).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
+                Ok(false)
+            }
+            Err(e) => Err(doing(format!("deleting pod {}", pod.name))(e)),
+        }
     }
 
     /// Starts one more program in a container of a running pod (the first container if none is named), with its input open.
@@ -84,9 +86,11 @@ impl Cluster {
             )))?;
         let out = process.stdout().expect("it was asked for");
         let out: Box<dyn AsyncRead + Send + Unpin> = Box::new(out);
+        let input = process.stdin().expect("it was asked for");
         Ok(Inside {
             lines: BufReader::new(out).lines(),
-            process,
+            input: Box::new(input),
+            _process: process,
         })
     }
 
@@ -147,8 +151,9 @@ impl Cluster {
 
 /// A program that was started in a container. Dropping it closes its input, and a node that notices ends it.
 pub struct Inside {
-    process: AttachedProcess,
     lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
+    input: Box<dyn AsyncWrite + Send + Unpin>,
+    _process: AttachedProcess,
 }
 
 impl Inside {
@@ -157,12 +162,16 @@ impl Inside {
         self.lines.next_line().await.ok().flatten()
     }
 
+    /// Writes a line to its input. False when it does not read any more.
+    pub async fn say(&mut self, line: &str) -> bool {
+        let line = format!("{line}\n");
+        self.input.write_all(line.as_bytes()).await.is_ok() && self.input.flush().await.is_ok()
+    }
+
     /// Closes its input and takes its last line, if it says one.
     pub async fn end(mut self) -> Option<String> {
-        if let Some(mut stdin) = self.process.stdin() {
-            // It may have ended by itself.
-            let _ = stdin.shutdown().await;
-        }
+        // It may have ended by itself.
+        let _ = self.input.shutdown().await;
         let mut last = None;
         let rest = async {
             while let Some(line) = self.line().await {

@@ -184,6 +184,17 @@ impl Story {
         })
     }
 
+    /// Requests due in these milliseconds are never answered, and given up after 30 s.
+    pub fn hanging(self, due: Range<u64>) -> Story {
+        self.change(|at, request| {
+            if (ms(due.start)..ms(due.end)).contains(&at) {
+                request.status = None;
+                request.error = Some(ErrorKind::Timeout);
+                request.done = request.sent + ms(30_000);
+            }
+        })
+    }
+
     /// Each request takes so many milliseconds.
     pub fn taking(self, millis: u64) -> Story {
         self.change(|_, request| request.done = request.sent + ms(millis))

@@ -190,4 +190,15 @@ mod tests {
         let window = &of_step("siege", &story.timeline())[0];
         assert_eq!(window.fault.as_deref(), Some("roll"));
     }
+
+    #[test]
+    fn an_outage_that_hangs_lies_where_its_requests_were_sent_and_not_where_they_were_given_up() {
+        let story = Story::rollout().hanging(2300..2500);
+        assert_eq!(spans(&story), [(2300, 2500, WindowState::Down, 20, false)]);
+        // What was in flight when the fault came hangs because of it.
+        let caught = Story::rollout().injected_at(2305).hanging(2300..2500);
+        assert_eq!(spans(&caught), [(2305, 2500, WindowState::Down, 20, false)]);
+        let window = &of_step("siege", &caught.timeline())[0];
+        assert_eq!(window.fault.as_deref(), Some("roll"));
+    }
 }

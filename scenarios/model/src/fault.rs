@@ -16,11 +16,11 @@ pub struct Fault {
 /// |---|---|---|
 /// | `service-down` | the same objects applied again, and ready | no pod of it is left, its Service is gone |
 /// | `scaled-down` | scaled to as many replicas as it had, and ready | no pod of it is left, its Service has no endpoint |
-/// | `pod-kill` | the cluster replaces them: as many are ready as before | each killed pod is gone |
-/// | `container-kill` | the cluster restarts them: as many are ready as before | the restart count grew |
-/// | `process-hang` | let go, and ready | the pod's own `/proc` says that every thread is stopped |
+/// | `pod-kill` | the cluster replaces them: as many are ready as before | each pod that we deleted, by its uid, is gone |
+/// | `container-kill` | the cluster restarts them: as many are ready as before | the container that ran until then, by its id, ended of the signal |
+/// | `process-hang` | let go, and ready | the pod's own `/proc` says that every thread is stopped by us |
 /// | `chaos-job` | as its fault's; the Job and its rights are deleted | what the Job wrote into the cluster's events |
-/// | `rollout` | none needed: the new state is a valid one | a pod of the new template is ready, the old ones are gone |
+/// | `rollout` | none needed: the new state is a valid one | a pod of a template that none had before is ready, the old ones are told to go |
 /// | `none` | nothing | nothing can prove it: the run is inconclusive |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(

@@ -73,15 +73,23 @@ impl Plan {
 
     /// The steps that have ended before this one begins, whatever happens.
     pub fn ended_before<'a>(&'a self, step: &'a str) -> BTreeSet<&'a str> {
-        let mut found = BTreeSet::new();
+        let mut ended = BTreeSet::new();
+        let mut looked_at = BTreeSet::new();
         let mut next = vec![step];
         while let Some(step) = next.pop().and_then(|name| self.step(name)) {
-            if let Start::After { steps, .. } = &step.start {
-                let names = steps.iter().map(String::as_str);
-                next.extend(names.filter(|name| found.insert(*name)));
+            if !looked_at.insert(&step.name) {
+                continue;
+            }
+            match &step.start {
+                Start::After { steps, .. } => {
+                    ended.extend(steps.iter().map(String::as_str));
+                    next.extend(steps.iter().map(String::as_str));
+                }
+                // The load has begun, and what came before it has ended.
+                Start::During { load, .. } => next.push(load),
             }
         }
-        found
+        ended
     }
 
     /// All loads with the names of their steps.

@@ -21,6 +21,7 @@ mod heads;
 mod kinds;
 mod load;
 mod look;
+mod met;
 mod method;
 mod object;
 mod overlay;

@@ -6,7 +6,7 @@ use crate::problem::{LABEL_WAY_OUT, Log, Problem, Problems, is_label};
 use crate::system::{Read, System};
 use crate::tree::Node;
 use crate::words::{API_VERSION, SCENARIO};
-use crate::{check, documented, method};
+use crate::{check, documented, met, method};
 use model::{
     Action, Fault, FaultKind, LoadModel, Micros, Mutant, Plan, Profile, Requirement, Step,
 };
@@ -357,6 +357,7 @@ impl Scenario {
             documented,
             deadline: wanted_deadline.unwrap_or(deadline),
         };
+        met::check(&plan, &items, log);
         if variant.mutant == Some(Mutant::NoFault) {
             plan.steps = without_faults(plan.steps);
         }

@@ -3,6 +3,7 @@ use crate::{blows::Left, gate::Gate, steps::Stage};
 use chaos::{Entry, Prepared};
 use cluster::View;
 use model::{Fact, FaultKind};
+use serde_json::Value;
 use std::{collections::BTreeMap, sync::MutexGuard, time::Duration};
 
 /// A fault that was injected and not yet undone.
@@ -81,11 +82,11 @@ impl Stage {
         match self
             .observer
             .until(&what, limit, |now| {
-                let failed = chaos::came_to_nothing(kind, now).map(Err);
+                let failed = chaos::came_to_nothing(kind, before, now).map(Err);
                 failed.or_else(|| chaos::took_effect(kind, before, now).map(Ok))
             })
             .await
-            .map_err(|e| e.to_string())
+            .map_err(|e| self.unproven(kind, before, &e))
             .flatten()
         {
             Ok(evidence) => {
@@ -102,6 +103,14 @@ impl Stage {
                 });
                 Err(because)
             }
+        }
+    }
+
+    /// Why no proof came, with what is missing where that can be told.
+    fn unproven(&self, kind: &FaultKind, before: &View, error: &cluster::Error) -> String {
+        match chaos::what_is_missing(kind, before, &self.observer.view()) {
+            Some(missing) => format!("{missing}; {error}"),
+            None => error.to_string(),
         }
     }
 
@@ -145,17 +154,31 @@ impl Stage {
             .await
             .map_err(|e| e.to_string())?;
         let mut evidence = String::new();
+        let workloads = injected.kind.workloads().into_iter();
+        let mut struck: Vec<String> = workloads.map(str::to_owned).collect();
         if let Some(left) = &injected.left {
-            evidence = left.lock().await.end(limit).await? + ": ";
+            let mut left = left.lock().await;
+            evidence = left.end(limit).await?;
+            struck = left.struck();
+            if struck.is_empty() {
+                return Ok(evidence);
+            }
+            evidence += ": ";
         }
         let what = format!("{fault} was not undone");
-        let undone = |now: &View| chaos::was_undone(&injected.kind, now);
+        let undone = |now: &View| chaos::was_undone(&injected.kind, &struck, now);
         evidence += &self
             .observer
             .until(&what, limit, undone)
             .await
             .map_err(|e| e.to_string())?;
-        let addresses = Gate::of_objects(back).addresses();
+        // Only what was hurt has to come back.
+        let is_hurt = |object: &&Value| {
+            let name = object["metadata"]["name"].as_str();
+            injected.left.is_none() || struck.iter().any(|s| Some(s.as_str()) == name)
+        };
+        let back: Vec<Value> = back.iter().filter(is_hurt).cloned().collect();
+        let addresses = Gate::of_objects(&back).addresses();
         if !addresses.is_empty() {
             self.traffic
                 .reach(&format!("{fault}-undone"), addresses, limit)

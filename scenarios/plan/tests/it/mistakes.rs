@@ -357,3 +357,40 @@ fn figures_have_their_fields_and_failures_are_said_in_part() {
         ]
     );
 }
+
+#[test]
+fn a_fault_that_nothing_can_meet_is_refused_with_the_way_out() {
+    let scenario = |method: &str, step: &str| {
+        format!(
+            "{HEAD}  method:
+    - {{ name: customers, load: {{ rate: 2/s, duration: 5s, requests: [{{ url: \"http://a:8080/\" }}] }} }}
+{method}  objectives:
+    - {{ metric: availability, step: {step}, successCondition: \"== 100%\" }}
+"
+        )
+    };
+    let at = |at: &str| {
+        format!("    - {{ name: hurt, at: {at}, fault: {{ type: service-down, service: a }} }}\n")
+    };
+    for late in ["5s", "8s"] {
+        assert_eq!(
+            told(&scenario(&at(late), "customers")),
+            [
+                "a.yaml:10:27: spec.method[1].at: \"customers\" is over after 5.00 s: none of its requests can meet this fault; write an \
+                 earlier at, or after: customers where the fault shall come after it"
+            ]
+        );
+    }
+    assert!(parse("a.yaml", &scenario(&at("4s"), "customers")).is_ok());
+    let after =
+        "    - { name: hurt, after: customers, fault: { type: service-down, service: a } }\n";
+    assert_eq!(
+        told(&scenario(after, "customers")),
+        [
+            "a.yaml:10:7: spec.method[1]: nothing that is judged happens during or after this fault; add an objective, an invariant or \
+             a step with expect that looks at what it does"
+        ]
+    );
+    let again = "    - { name: again, load: { rate: 2/s, duration: 5s, requests: [{ url: \"http://a:8080/\" }] } }\n";
+    assert!(parse("a.yaml", &scenario(&(after.to_string() + again), "again")).is_ok());
+}

@@ -125,3 +125,40 @@ async fn what_is_scaled_away_is_proven_gone_and_comes_back_with_as_many_as_it_ha
         matches!(f, Fact::Replicas { deployment, desired: 2, ready: 2, .. } if deployment == "auth")
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_ends_by_itself_proves_no_kill_and_a_blow_that_was_not_dealt_is_not_waited_for()
+ {
+    let crashing = Script {
+        exits: Some((Duration::from_secs(7), 1)),
+        ..Script::default()
+    };
+    let world = World::new(
+        Simulated::new()
+            .with(WORKER, worker(1))
+            .with("auth", crashing),
+    );
+    // What runs in the container there answers to brownout's name and is not brownout.
+    let FaultKind::PodKill { aim, .. } = kill(&["auth"], 10, 1) else {
+        unreachable!("it is one");
+    };
+    let container = None;
+    let killed = FaultKind::ContainerKill { aim, container };
+    let seen = world
+        .run(&plan(vec![fault("kills", after(&[]), killed)]))
+        .await;
+    assert_eq!(seen.ended(), [("kills", false)]);
+    assert_eq!(count(&seen, Course::Unproven), 1);
+    assert_eq!(
+        (
+            count(&seen, Course::Proven),
+            count(&seen, Course::Recovered)
+        ),
+        (0, 0)
+    );
+    let why = seen.detail("kills");
+    assert!(why.contains("its image must hold brownout"), "{why}");
+    seen.after(0, |f| {
+        matches!(f, Fact::Undone { step, evidence } if step == "kills" && evidence == "nothing was struck")
+    });
+}
