@@ -19,17 +19,17 @@ pub(crate) fn in_order<'a>(
 
 /// The moment of one request; `injected` is when each fault and each blow was injected.
 pub(crate) fn of(request: &RequestFact, injected: &[Micros]) -> Micros {
-    use ErrorKind::{ConnectionRefused, ConnectionReset, Dns, Other, Protocol, Timeout};
+    use ErrorKind::Timeout;
     if request.is_good() {
         return request.sent;
     }
     match request.error {
-        Some(ConnectionRefused | ConnectionReset | Dns | Protocol | Other) => request.done,
         Some(Timeout) | None => {
             let in_flight = |at: &&Micros| request.sent < **at && **at <= request.done;
             let first = injected.iter().filter(in_flight).min();
             first.copied().unwrap_or(request.sent)
         }
+        Some(_) => request.done,
     }
 }
 

@@ -376,7 +376,7 @@ fn a_fault_that_nothing_can_meet_is_refused_with_the_way_out() {
         assert_eq!(
             told(&scenario(&at(late), "customers")),
             [
-                "a.yaml:10:27: spec.method[1].at: \"customers\" is over after 5.00 s: none of its requests can meet this fault; write an \
+                "a.yaml:10:25: spec.method[1].at: \"customers\" is over after 5.00 s: none of its requests can meet this fault; write an \
                  earlier at, or after: customers where the fault shall come after it"
             ]
         );
