@@ -34,15 +34,33 @@ fn finding(check: &str, target: String, verdict: Verdict, because: String) -> Fi
     }
 }
 
+/// Why nothing can be said of a member that no row has: it is misspelt, or the collection is another one.
+fn absent<'f>(
+    collect: &str,
+    rows: &[Row],
+    fields: impl IntoIterator<Item = &'f String>,
+) -> Option<String> {
+    let has = |field: &&String| !rows.iter().any(|row| row.contains_key(*field));
+    let missing = fields.into_iter().find(has).filter(|_| !rows.is_empty())?;
+    let n = count(rows.len() as u64, "row");
+    Some(format!(
+        "none of {n} of “{collect}” has a member for “{missing}”"
+    ))
+}
+
 /// The sums of both sides are equal: money, points, stock.
 pub(crate) fn conserved(left: &[Sum], right: &[Sum], timeline: &Timeline) -> Finding {
     let target = format!("{} == {}", Sum::all_written(left), Sum::all_written(right));
-    let side = |sums: &[Sum]| -> Result<(f64, usize), String> {
-        let mut total = (0.0, 0);
+    let side = |sums: &[Sum]| -> Result<(f64, bool), String> {
+        let mut total = (0.0, false);
         for sum in sums {
             let rows = rows(&sum.collect, timeline)?;
+            let fields = sum.filter.keys().chain(&sum.field);
+            if let Some(why) = absent(&sum.collect, rows, fields) {
+                return Err(why);
+            }
             total.0 += sum.of(rows)?;
-            total.1 += rows.iter().filter(|row| is_in(row, &sum.filter)).count();
+            total.1 |= adds_something(sum, rows);
         }
         Ok(total)
     };
@@ -53,10 +71,10 @@ pub(crate) fn conserved(left: &[Sum], right: &[Sum], timeline: &Timeline) -> Fin
         }
     };
     let measured = format!("{left} and {right}");
-    let (verdict, because) = match (some + others, (left - right).abs() < TOLERANCE) {
-        (0, _) => (
+    let (verdict, because) = match (some || others, (left - right).abs() < TOLERANCE) {
+        (false, _) => (
             Verdict::Inconclusive,
-            "there is no row on either side".into(),
+            "no row on either side has anything to add up".into(),
         ),
         (_, true) => (Verdict::Pass, format!("both sides are {left}")),
         (_, false) => (
@@ -68,6 +86,12 @@ pub(crate) fn conserved(left: &[Sum], right: &[Sum], timeline: &Timeline) -> Fin
         measured,
         ..finding("conserved", target, verdict, because)
     }
+}
+
+/// Whether a row counts and is not nothing: 0 = 0 says nothing of money.
+fn adds_something(sum: &Sum, rows: &[Row]) -> bool {
+    let one = |row| sum.of(std::slice::from_ref(row));
+    rows.iter().any(|row| one(row).is_ok_and(|n| n != 0.0))
 }
 
 /// Sums of decimals in binary differ in their last digits.
@@ -89,6 +113,9 @@ pub(crate) fn unique(
         Ok(rows) => rows,
         Err(why) => return finding("unique", target, Verdict::Inconclusive, why),
     };
+    if let Some(why) = absent(collect, rows, fields.iter().chain(filter.keys())) {
+        return finding("unique", target, Verdict::Inconclusive, why);
+    }
     let counting: Vec<&Row> = rows.iter().filter(|row| is_in(row, filter)).collect();
     let mut groups = BTreeMap::<Vec<String>, Vec<&Row>>::new();
     for row in &counting {
@@ -149,6 +176,9 @@ pub(crate) fn terminates(
         Ok(rows) => rows,
         Err(why) => return finding("saga-terminates", target, Verdict::Inconclusive, why),
     };
+    if let Some(why) = absent(collect, rows, [&field.to_string()]) {
+        return finding("saga-terminates", target, Verdict::Inconclusive, why);
+    }
     let open: Vec<&Row> = rows
         .iter()
         .filter(|row| !outcomes.contains(&text(row, field)))
@@ -204,13 +234,17 @@ pub(crate) fn converges(
             return finding("converges", target, Verdict::Inconclusive, why);
         }
     };
+    if let Some(why) = nothing_to_compare((source, from), (view, seen), key, fields) {
+        return finding("converges", target, Verdict::Inconclusive, why);
+    }
     let by_key = |rows: &'_ [Row]| -> BTreeMap<String, Row> {
         rows.iter()
             .map(|row| (text(row, key), row.clone()))
             .collect()
     };
     let (wanted, found) = (by_key(from), by_key(seen));
-    let mut differences = vec![];
+    let mut differences = repeated(source, from, key);
+    differences.extend(repeated(view, seen, key));
     for (id, row) in &wanted {
         match found.get(id) {
             None => differences.push(format!("{key} {id} is not in “{view}”")),
@@ -243,6 +277,37 @@ pub(crate) fn converges(
         evidence: differences.into_iter().take(EVIDENCE_MAX).collect(),
         ..finding("converges", target, verdict, because)
     }
+}
+
+/// Why two collections cannot be compared: a member that no row has, or a key that does not tell rows apart.
+fn nothing_to_compare(
+    (source, from): (&str, &[Row]),
+    (view, seen): (&str, &[Row]),
+    key: &str,
+    fields: &[String],
+) -> Option<String> {
+    let key = key.to_string();
+    let all = || fields.iter().chain([&key]);
+    let absent = absent(source, from, all()).or_else(|| absent(view, seen, all()));
+    absent.or_else(|| {
+        let first = text(from.first()?, &key);
+        let alike = from.len() > 1 && from.iter().all(|row| text(row, &key) == first);
+        let n = count(from.len() as u64, "row");
+        alike.then(|| {
+            format!("all {n} of “{source}” have one {key}, {first}: it does not tell them apart")
+        })
+    })
+}
+
+/// Rows with one key are several where there should be one.
+fn repeated(collect: &str, rows: &[Row], key: &str) -> Vec<String> {
+    let mut times = BTreeMap::<String, u64>::new();
+    rows.iter()
+        .for_each(|row| *times.entry(text(row, key)).or_default() += 1);
+    let several = times.into_iter().filter(|(_, n)| *n > 1);
+    several
+        .map(|(id, n)| format!("{key} {id} is in “{collect}” {n} times"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -316,6 +381,77 @@ mod tests {
         );
         assert_eq!(found(&story(&[], &[])).verdict, Verdict::Inconclusive);
         assert_eq!(found(&torn()).because, "“pays” was not read to its end");
+    }
+
+    #[test]
+    fn a_member_that_no_row_has_leaves_everything_open() {
+        let rows: Rows = &[(1, "Paid", 10), (2, "Paid", 5)];
+        let timeline = story(rows, rows);
+        let open = |finding: Finding, field: &str| {
+            assert_eq!(finding.verdict, Verdict::Inconclusive);
+            let why = format!("has a member for “{field}”");
+            assert!(finding.because.ends_with(&why), "{}", finding.because);
+        };
+        let field = |name: &str| vec![name.to_string()];
+        let misspelt: Filter = [("staatus".to_string(), vec!["Paid".to_string()])].into();
+        let converging =
+            |key: &str, fields: Vec<String>| converges("pays", "books", key, &fields, &timeline);
+        open(converging("id", field("staatus")), "staatus");
+        open(converging("kkey", field("status")), "kkey");
+        open(unique("pays", &field("idd"), &paid(), &timeline), "idd");
+        open(
+            unique("pays", &field("id"), &misspelt, &timeline),
+            "staatus",
+        );
+        let ends = ["Paid".to_string()];
+        open(
+            terminates("pays", "staatus", &ends, 1, &timeline),
+            "staatus",
+        );
+        let sum = |field: Option<&str>, filter| Sum {
+            collect: "pays".into(),
+            field: field.map(Into::into),
+            filter,
+        };
+        let both = |s: Sum| conserved(&[s.clone()], &[s], &timeline);
+        open(both(sum(Some("prise"), Filter::new())), "prise");
+        open(both(sum(None, misspelt)), "staatus");
+    }
+
+    #[test]
+    fn nothing_on_both_sides_is_not_conserved() {
+        let sum = Sum {
+            collect: "pays".into(),
+            field: Some("price".into()),
+            filter: paid(),
+        };
+        let both = |rows| conserved(&[sum.clone()], &[sum.clone()], &story(rows, &[]));
+        assert_eq!(both(&[(1, "Paid", 0)]).verdict, Verdict::Inconclusive);
+        assert_eq!(both(&[(1, "Refunded", 9)]).verdict, Verdict::Inconclusive);
+        assert_eq!(both(&[(1, "Paid", 9)]).verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_view_with_one_row_twice_fails_and_a_key_that_all_rows_share_says_nothing() {
+        let fields = ["status".to_string()];
+        let twice: Rows = &[(1, "Paid", 1), (2, "Paid", 1), (2, "Paid", 1)];
+        let once: Rows = &[(1, "Paid", 1), (2, "Paid", 1)];
+        let found = |left, right| converges("pays", "books", "id", &fields, &story(left, right));
+        let doubled = found(once, twice);
+        assert_eq!(
+            (doubled.verdict, &*doubled.because),
+            (Verdict::Fail, "id 2 is in “books” 2 times")
+        );
+        assert_eq!(found(twice, once).because, "id 2 is in “pays” 2 times");
+        let price = ["id".to_string()];
+        let shared = converges("pays", "books", "status", &price, &story(once, once));
+        assert_eq!(
+            (shared.verdict, &*shared.because),
+            (
+                Verdict::Inconclusive,
+                "all 2 rows of “pays” have one status, Paid: it does not tell them apart"
+            )
+        );
     }
 
     #[test]

@@ -183,6 +183,15 @@ impl Story {
         })
     }
 
+    /// Requests due in these milliseconds are answered with something else than is expected.
+    pub fn unexpected(self, due: Range<u64>, what: &str) -> Story {
+        self.change(|at, request| {
+            if (ms(due.start)..ms(due.end)).contains(&at) {
+                request.unmet = Some(what.into());
+            }
+        })
+    }
+
     /// The request due at that millisecond is sent so much later.
     pub fn sent_late(self, due: u64, late: u64) -> Story {
         self.change(|at, request| {

@@ -10,7 +10,7 @@
 //! - `soundness`: what of a load's time was seen, and what was the machine's doing
 //! - `conditions`: the seven that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
-//! - `summary`, `sample`, `ledger`: what several of them need
+//! - `summary`, `sample`, `ledger`, `unmet`: what several of them need
 mod blows;
 mod closed;
 mod collections;
@@ -33,6 +33,7 @@ mod sample;
 mod soundness;
 mod stretch;
 mod summary;
+mod unmet;
 mod verdict;
 pub mod windows;
 mod workload;
