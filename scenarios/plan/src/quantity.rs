@@ -143,7 +143,10 @@ fn one(text: &str, unit: Unit) -> Result<f64, String> {
     match unit {
         Unit::Count => number(text).ok_or(format!("\"{text}\" is no number")),
         Unit::Seconds => duration(text).map(|d| d.as_secs_f64()),
-        Unit::PerSecond => rate(text),
+        Unit::PerSecond => match text.split_once('/') {
+            Some((figure, _)) if number(figure).is_none() => Err(format!("\"{text}\" is no rate")),
+            _ => rate(text),
+        },
         Unit::Ratio => match (text.strip_suffix('%'), number(text)) {
             // Shifted as text: 99.9 / 100 is not the number nearest to 0.999.
             (Some(percent), _) => match number(percent).and(hundredth(percent)) {
@@ -273,7 +276,7 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["inf/s", "nan/s", "-1/s", "inf * 1/s"] {
+        for text in ["inf/s", "nan/s", "-1/s", "+1/s", "1e3/s", "inf * 1/s"] {
             assert!(
                 condition(&format!("<= {text}"), Unit::PerSecond).is_err(),
                 "{text}"
