@@ -17,7 +17,7 @@ pub(crate) fn check(load: &str, collect: &str, at_least: u64, timeline: &Timelin
         Some(false) => (
             Verdict::Inconclusive,
             format!(
-                "“{collect}” was not read to its end, a page failed or an entry has no key, so {} may still be there",
+                "“{collect}” was not read to its end, a page failed, it has another name or an entry has no key, so {} may still be there",
                 count(lost.len() as u64, "missing write")
             ),
         ),

@@ -11,7 +11,8 @@ pub(crate) struct Sample<'a> {
     pub step: &'a str,
     /// With the time each was due.
     pub requests: Vec<(Micros, &'a RequestFact)>,
-    /// Requests that were due and not sent: what would have become of them nobody knows.
+    /// Requests that were due and not sent, and of which the timeline does not say when: what would have become of them nobody knows.
+    /// The others are in the time that is in doubt.
     pub dropped: u64,
 }
 
@@ -71,7 +72,11 @@ fn dropped(timeline: &Timeline, step: &str) -> u64 {
         } if s == step => Some(*dropped),
         _ => None,
     });
-    ended.unwrap_or_default()
+    let told = timeline.all().iter().filter_map(|o| match &o.fact {
+        Fact::Unsent(unsent) if unsent.step == step => Some(unsent.count),
+        _ => None,
+    });
+    ended.unwrap_or_default().saturating_sub(told.sum())
 }
 
 /// The same percentile of `all` requests, of which only those with these times were answered well: the others took for ever.

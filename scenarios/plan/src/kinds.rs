@@ -1,6 +1,6 @@
 //! Kinds of objects, the API versions they have, and what stands at their top.
 use crate::object::Object;
-use crate::problem::meant;
+use crate::problem::{meant, nearest};
 use crate::system::System;
 
 /// What files may name by kind alone.
@@ -182,6 +182,64 @@ pub fn has_member(of: &Object, kind: &str, path: &str) {
     if let Some((node, _)) = of.word("path").filter(|_| !known.contains(&member)) {
         let message = format!("no {kind} has \"{member}\"");
         of.log.bad(node, message, meant(member, known));
+    }
+}
+
+/// The types of conditions that Kubernetes writes.
+const CONDITIONS: [(&str, &[&str]); 5] = [
+    (
+        "Pod",
+        &[
+            "ContainersReady",
+            "DisruptionTarget",
+            "Initialized",
+            "PodScheduled",
+            "Ready",
+        ],
+    ),
+    (
+        "Deployment",
+        &["Available", "Progressing", "ReplicaFailure"],
+    ),
+    (
+        "HorizontalPodAutoscaler",
+        &["AbleToScale", "ScalingActive", "ScalingLimited"],
+    ),
+    (
+        "Job",
+        &[
+            "Complete",
+            "Failed",
+            "FailureTarget",
+            "SuccessCriteriaMet",
+            "Suspended",
+        ],
+    ),
+    (
+        "Node",
+        &[
+            "DiskPressure",
+            "MemoryPressure",
+            "NetworkUnavailable",
+            "PIDPressure",
+            "Ready",
+        ],
+    ),
+];
+
+/// Puts down a condition that is misspelt. One that is like none of those that are known may be somebody's own.
+pub fn has_condition(of: &Object, kind: &str) {
+    let Some((node, word)) = of.word("condition") else {
+        return;
+    };
+    let Some((_, known)) = CONDITIONS.iter().find(|(k, _)| *k == kind) else {
+        return;
+    };
+    if !known.contains(&word)
+        && let Some(near) = nearest(word, known.iter().copied())
+    {
+        let message = format!("no {kind} has a condition \"{word}\"");
+        of.log.bad(node, message, format!("did you mean {near}?"));
     }
 }
 

@@ -136,6 +136,7 @@ pub fn wait(step: &str, a: &Object, system: Option<&System>) -> Option<Look> {
             "write kind: Pod, or name in place of workload",
         );
     }
+    kinds::has_condition(a, kind);
     let path = path_of(a);
     if let Some((path, _)) = &path {
         kinds::has_member(a, kind, path);

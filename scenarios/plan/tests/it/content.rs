@@ -123,6 +123,8 @@ fn a_kind_and_a_path_that_are_not_there_are_refused() {
     - {{ name: e, await: {{ kind: Secret, name: x, path: $.status.phase, exists: false }} }}
     - {{ name: f, await: {{ kind: Pod, name: x, path: 'status..[', exists: false }} }}
     - {{ name: g, await: {{ kind: Widget, apiVersion: shop.example/v1, name: x, path: $.anything, is: b }} }}
+    - {{ name: i, await: {{ kind: Pod, name: x, condition: Raedy, exists: false }} }}
+    - {{ name: j, await: {{ kind: Pod, name: x, condition: shop.example/warm }} }}
     - {{ name: h, await: {{ kind: Gadget, name: x, path: $.status, exists: true }} }}
 "
     );
@@ -144,6 +146,7 @@ spec: { group: shop.example, names: { kind: Gadget }, versions: [{ name: v1, ser
             "a.yaml:12:53: spec.method[3].await.path: no Pod has \"stauts\"; did you mean status?",
             "a.yaml:13:56: spec.method[4].await.path: no Secret has \"status\"; there is apiVersion, kind, metadata, data, stringData, immutable, type",
             "a.yaml:14:53: spec.method[5].await.path: \"status..[\" is no path; write a JSONPath, as $.id or $.status.conditions[?@.type=='Ready'].status",
+            "a.yaml:16:58: spec.method[7].await.condition: no Pod has a condition \"Raedy\"; did you mean Ready?",
         ]
     );
 }
