@@ -7,10 +7,10 @@ use model::{
 use std::collections::BTreeMap;
 
 /// So many rows are named.
-const EVIDENCE_MAX: usize = 8;
+pub(crate) const EVIDENCE_MAX: usize = 8;
 
 /// What a step collected. The error is why it cannot be taken for the whole.
-fn rows<'a>(collect: &str, timeline: &'a Timeline) -> Result<&'a [Row], String> {
+pub(crate) fn rows<'a>(collect: &str, timeline: &'a Timeline) -> Result<&'a [Row], String> {
     let last = timeline.all().iter().rev().find_map(|o| match &o.fact {
         Fact::Collected {
             step,
@@ -27,7 +27,7 @@ fn rows<'a>(collect: &str, timeline: &'a Timeline) -> Result<&'a [Row], String> 
     }
 }
 
-fn finding(check: &str, target: String, verdict: Verdict, because: String) -> Finding {
+pub(crate) fn finding(check: &str, target: String, verdict: Verdict, because: String) -> Finding {
     Finding {
         target,
         ..Finding::new(check, verdict, because)
@@ -35,7 +35,7 @@ fn finding(check: &str, target: String, verdict: Verdict, because: String) -> Fi
 }
 
 /// Why nothing can be said of a member that no row has: it is misspelt, or the collection is another one.
-fn absent<'f>(
+pub(crate) fn absent<'f>(
     collect: &str,
     rows: &[Row],
     fields: impl IntoIterator<Item = &'f String>,
@@ -216,103 +216,10 @@ pub(crate) fn terminates(
     }
 }
 
-/// A read model has what its source has.
-pub(crate) fn converges(
-    source: &str,
-    view: &str,
-    key: &str,
-    fields: &[String],
-    timeline: &Timeline,
-) -> Finding {
-    let target = format!(
-        "“{view}” has every {key} of “{source}” with its {}",
-        fields.join(" and ")
-    );
-    let (from, seen) = match (rows(source, timeline), rows(view, timeline)) {
-        (Ok(from), Ok(seen)) => (from, seen),
-        (Err(why), _) | (_, Err(why)) => {
-            return finding("converges", target, Verdict::Inconclusive, why);
-        }
-    };
-    if let Some(why) = nothing_to_compare((source, from), (view, seen), key, fields) {
-        return finding("converges", target, Verdict::Inconclusive, why);
-    }
-    let by_key = |rows: &'_ [Row]| -> BTreeMap<String, Row> {
-        rows.iter()
-            .map(|row| (text(row, key), row.clone()))
-            .collect()
-    };
-    let (wanted, found) = (by_key(from), by_key(seen));
-    let mut differences = repeated(source, from, key);
-    differences.extend(repeated(view, seen, key));
-    for (id, row) in &wanted {
-        match found.get(id) {
-            None => differences.push(format!("{key} {id} is not in “{view}”")),
-            Some(copy) => {
-                differences.extend(fields.iter().filter(|f| text(row, f) != text(copy, f)).map(
-                    |f| {
-                        format!(
-                            "{key} {id}: {f} is {}, in “{view}” {}",
-                            text(row, f),
-                            text(copy, f)
-                        )
-                    },
-                ))
-            }
-        }
-    }
-    let strangers = found.keys().filter(|id| !wanted.contains_key(*id));
-    differences.extend(strangers.map(|id| format!("{key} {id} is in “{view}” alone")));
-    let n = count(wanted.len() as u64, "row");
-    let (verdict, because) = match (wanted.len(), differences.first()) {
-        (0, None) => (
-            Verdict::Inconclusive,
-            format!("there is no row in “{source}”"),
-        ),
-        (_, None) => (Verdict::Pass, format!("“{view}” has all {n} of “{source}”")),
-        (_, Some(first)) => (Verdict::Fail, first.clone()),
-    };
-    Finding {
-        measured: format!("{} differences in {n}", differences.len()),
-        evidence: differences.into_iter().take(EVIDENCE_MAX).collect(),
-        ..finding("converges", target, verdict, because)
-    }
-}
-
-/// Why two collections cannot be compared: a member that no row has, or a key that does not tell rows apart.
-fn nothing_to_compare(
-    (source, from): (&str, &[Row]),
-    (view, seen): (&str, &[Row]),
-    key: &str,
-    fields: &[String],
-) -> Option<String> {
-    let key = key.to_string();
-    let all = || fields.iter().chain([&key]);
-    let absent = absent(source, from, all()).or_else(|| absent(view, seen, all()));
-    absent.or_else(|| {
-        let first = text(from.first()?, &key);
-        let alike = from.len() > 1 && from.iter().all(|row| text(row, &key) == first);
-        let n = count(from.len() as u64, "row");
-        alike.then(|| {
-            format!("all {n} of “{source}” have one {key}, {first}: it does not tell them apart")
-        })
-    })
-}
-
-/// Rows with one key are several where there should be one.
-fn repeated(collect: &str, rows: &[Row], key: &str) -> Vec<String> {
-    let mut times = BTreeMap::<String, u64>::new();
-    rows.iter()
-        .for_each(|row| *times.entry(text(row, key)).or_default() += 1);
-    let several = times.into_iter().filter(|(_, n)| *n > 1);
-    several
-        .map(|(id, n)| format!("{key} {id} is in “{collect}” {n} times"))
-        .collect()
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::converges::check as converges;
     use crate::fixture::{Story, ms};
     use serde_json::{Value, json};
 
@@ -335,16 +242,16 @@ mod tests {
         }
     }
 
-    type Rows<'r> = &'r [(u64, &'r str, u64)];
+    pub(crate) type Rows<'r> = &'r [(u64, &'r str, u64)];
 
-    fn story(left: Rows, right: Rows) -> Timeline {
+    pub(crate) fn story(left: Rows, right: Rows) -> Timeline {
         let story = Story::rollout().with(ms(3100), collected("pays", left, true));
         story
             .with(ms(3110), collected("books", right, true))
             .timeline()
     }
 
-    fn torn() -> Timeline {
+    pub(crate) fn torn() -> Timeline {
         let rows = [(1, "Paid", 10)];
         Story::rollout()
             .with(ms(3100), collected("pays", &rows, false))
@@ -432,29 +339,6 @@ mod tests {
     }
 
     #[test]
-    fn a_view_with_one_row_twice_fails_and_a_key_that_all_rows_share_says_nothing() {
-        let fields = ["status".to_string()];
-        let twice: Rows = &[(1, "Paid", 1), (2, "Paid", 1), (2, "Paid", 1)];
-        let once: Rows = &[(1, "Paid", 1), (2, "Paid", 1)];
-        let found = |left, right| converges("pays", "books", "id", &fields, &story(left, right));
-        let doubled = found(once, twice);
-        assert_eq!(
-            (doubled.verdict, &*doubled.because),
-            (Verdict::Fail, "id 2 is in “books” 2 times")
-        );
-        assert_eq!(found(twice, once).because, "id 2 is in “pays” 2 times");
-        let price = ["id".to_string()];
-        let shared = converges("pays", "books", "status", &price, &story(once, once));
-        assert_eq!(
-            (shared.verdict, &*shared.because),
-            (
-                Verdict::Inconclusive,
-                "all 2 rows of “pays” have one status, Paid: it does not tell them apart"
-            )
-        );
-    }
-
-    #[test]
     fn two_active_rows_of_one_room_fail_and_those_that_do_not_count_do_not() {
         let found = |timeline: &Timeline| unique("pays", &["id".to_string()], &paid(), timeline);
         let passes = found(&story(
@@ -499,29 +383,6 @@ mod tests {
             found(&story(&[(1, "Paid", 1)], &[])).verdict,
             Verdict::Inconclusive
         );
-        assert_eq!(found(&torn()).verdict, Verdict::Inconclusive);
-    }
-
-    #[test]
-    fn a_view_that_lags_fails_and_an_empty_source_cannot_be_told() {
-        let fields = ["status".to_string()];
-        let found = |timeline: &Timeline| converges("pays", "books", "id", &fields, timeline);
-        let pays: Rows = &[(1, "Paid", 1), (2, "Paid", 1)];
-        assert_eq!(
-            found(&story(pays, &[(2, "Paid", 9), (1, "Paid", 9)])).verdict,
-            Verdict::Pass
-        );
-        let fails = found(&story(pays, &[(2, "Requested", 1), (3, "Paid", 1)]));
-        assert_eq!(fails.verdict, Verdict::Fail);
-        assert_eq!(
-            fails.evidence,
-            [
-                "id 1 is not in “books”",
-                "id 2: status is Paid, in “books” Requested",
-                "id 3 is in “books” alone"
-            ]
-        );
-        assert_eq!(found(&story(&[], &[])).verdict, Verdict::Inconclusive);
         assert_eq!(found(&torn()).verdict, Verdict::Inconclusive);
     }
 }

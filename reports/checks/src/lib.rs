@@ -6,7 +6,7 @@
 //! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
 //! - `closed`: what users of a closed load did not send, because they waited
 //! - `graph`: who asked whom; `edge`: what is asked of that
-//! - `collections`: what must be true of whole lists
+//! - `collections`, `converges`: what must be true of whole lists
 //! - `soundness`: what of a load's time was seen, and what was the machine's doing
 //! - `conditions`: the seven that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
@@ -15,6 +15,7 @@ mod blows;
 mod closed;
 mod collections;
 mod conditions;
+mod converges;
 mod duplicates;
 mod edge;
 mod endpoints;
@@ -153,7 +154,7 @@ fn perform(
             view,
             key,
             fields,
-        } => collections::converges(source, view, key, fields, timeline),
+        } => converges::check(source, view, key, fields, timeline),
         CheckKind::NoDuplicates { load, collect } => duplicates::check(load, collect, timeline),
     };
     Finding {
