@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_summary_that_contradicts_itself_cannot_be() {
-        let wrong: [(fn(&mut SiegeSummary), &str); 10] = [
+        type Change = fn(&mut SiegeSummary);
+        let wrong: [(Change, &str); 10] = [
             (|s| s.availability = 120.0, "120 % is more than all"),
             (
                 |s| s.availability = 99.0,
