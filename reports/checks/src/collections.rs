@@ -222,6 +222,7 @@ pub(crate) mod tests {
     use crate::converges::check as converges;
     use crate::fixture::{Story, ms};
     use serde_json::{Value, json};
+    use std::slice;
 
     /// Rows of id, status and price.
     fn collected(step: &str, rows: &[(u64, &str, u64)], complete: bool) -> Fact {
@@ -320,7 +321,7 @@ pub(crate) mod tests {
             field: field.map(Into::into),
             filter,
         };
-        let both = |s: Sum| conserved(&[s.clone()], &[s], &timeline);
+        let both = |s: Sum| conserved(slice::from_ref(&s), slice::from_ref(&s), &timeline);
         open(both(sum(Some("prise"), Filter::new())), "prise");
         open(both(sum(None, misspelt)), "staatus");
     }
@@ -332,7 +333,8 @@ pub(crate) mod tests {
             field: Some("price".into()),
             filter: paid(),
         };
-        let both = |rows| conserved(&[sum.clone()], &[sum.clone()], &story(rows, &[]));
+        let side = slice::from_ref(&sum);
+        let both = |rows| conserved(side, side, &story(rows, &[]));
         assert_eq!(both(&[(1, "Paid", 0)]).verdict, Verdict::Inconclusive);
         assert_eq!(both(&[(1, "Refunded", 9)]).verdict, Verdict::Inconclusive);
         assert_eq!(both(&[(1, "Paid", 9)]).verdict, Verdict::Pass);
