@@ -29,7 +29,9 @@ pub(crate) fn check(load: &str, collect: &str, timeline: &Timeline) -> Finding {
         ),
         Some(false) => (
             Verdict::Inconclusive,
-            format!("“{collect}” was not read to its end"),
+            format!(
+                "“{collect}” was not read to its end: a page failed, it has another name or an entry has no key"
+            ),
         ),
         Some(true) if found == 0 => (
             Verdict::Inconclusive,

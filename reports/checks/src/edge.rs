@@ -100,6 +100,14 @@ fn measure(
     };
     let breaker = edge.breaker.as_ref().ok_or("no breaker was seen there");
     let open = !edge.complete;
+    let of_calls = matches!(
+        metric,
+        EdgeMetric::Errors | EdgeMetric::BreakerOpened | EdgeMetric::BreakerRejected
+    );
+    if of_calls && edge.calls == 0 && condition.holds(0.0) {
+        let word = metric.word();
+        return Err(format!("nothing was called, so that {word} says nothing"));
+    }
     match metric {
         EdgeMetric::Calls => figure(edge.calls as f64, open),
         EdgeMetric::Rate => figure(edge.rate, open),
@@ -270,6 +278,19 @@ mod tests {
             Verdict::Inconclusive
         );
         assert_eq!(p99(0.25, &room(3, 0, true)).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn where_nothing_was_called_nothing_could_fail() {
+        let none = (Comparison::Equal, 0.0);
+        let some = (Comparison::GreaterOrEqual, 1.0);
+        let idle = room(9, 0, true);
+        let errors =
+            |condition| found(EdgeMetric::Errors, condition, ("room", "pay", None), &idle).verdict;
+        assert_eq!(errors(none), Verdict::Inconclusive);
+        assert_eq!(errors(some), Verdict::Fail);
+        let calls = found(EdgeMetric::Calls, none, ("room", "pay", None), &idle);
+        assert_eq!(calls.verdict, Verdict::Pass);
     }
 
     #[test]

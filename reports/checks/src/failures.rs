@@ -16,7 +16,12 @@ pub(crate) fn check(load: &str, one_of: &[Failure], at_least: u64, timeline: &Ti
     let ways: Vec<String> = one_of.iter().map(Failure::written).collect();
     let ways = ways.join(" or ");
     let n = failed.len() as u64;
+    let sent = timeline.requests(load).next().is_some();
     let (verdict, because) = match (others.is_empty(), n >= at_least) {
+        _ if !sent => (
+            Verdict::Inconclusive,
+            format!("no request of “{load}” was seen"),
+        ),
         (false, _) => (
             Verdict::Fail,
             format!(
@@ -114,6 +119,13 @@ mod tests {
         );
         assert_eq!(finding.evidence, ["+2.000 s HTTP 503 with 19 bytes"]);
         assert_eq!(finding.verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn of_a_load_that_sent_nothing_nothing_is_said_even_where_no_failure_is_needed() {
+        let nothing = Story::answers(vec![]).timeline();
+        let finding = check("siege", &[Failure::default()], 0, &nothing);
+        assert_eq!(finding.verdict, Verdict::Inconclusive);
     }
 
     #[test]

@@ -184,6 +184,15 @@ impl Story {
         })
     }
 
+    /// Requests due in these milliseconds are answered with something else than is expected.
+    pub fn unexpected(self, due: Range<u64>, what: &str) -> Story {
+        self.change(|at, request| {
+            if (ms(due.start)..ms(due.end)).contains(&at) {
+                request.unmet = Some(what.into());
+            }
+        })
+    }
+
     /// Requests due in these milliseconds are never answered, and given up after 30 s.
     pub fn hanging(self, due: Range<u64>) -> Story {
         self.change(|at, request| {

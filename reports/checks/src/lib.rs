@@ -7,15 +7,16 @@
 //! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
 //! - `closed`: what users of a closed load did not send, because they waited
 //! - `graph`: who asked whom; `edge`: what is asked of that
-//! - `collections`: what must be true of whole lists
+//! - `collections`, `converges`: what must be true of whole lists
 //! - `soundness`: what of a load's time was seen, and what was the machine's doing
 //! - `conditions`: the seven that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
-//! - `summary`, `sample`, `ledger`: what several of them need
+//! - `summary`, `sample`, `ledger`, `unmet`: what several of them need
 mod blows;
 mod closed;
 mod collections;
 mod conditions;
+mod converges;
 mod duplicates;
 mod edge;
 mod endpoints;
@@ -37,6 +38,7 @@ mod soundness;
 mod stretch;
 mod summary;
 mod tail;
+mod unmet;
 mod verdict;
 pub mod windows;
 mod workload;
@@ -156,7 +158,7 @@ fn perform(
             view,
             key,
             fields,
-        } => collections::converges(source, view, key, fields, timeline),
+        } => converges::check(source, view, key, fields, timeline),
         CheckKind::NoDuplicates { load, collect } => duplicates::check(load, collect, timeline),
     };
     Finding {

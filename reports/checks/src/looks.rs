@@ -7,6 +7,9 @@ const EVIDENCE_MAX: usize = 8;
 
 /// The last command of a step came to what is expected.
 pub(crate) fn output(step: &str, expected: &ExpectedOutput, timeline: &Timeline) -> Finding {
+    if *expected == ExpectedOutput::default() {
+        return unasked("output", step);
+    }
     let seen = timeline.all().iter().rev().find_map(|o| match &o.fact {
         Fact::Executed { step: s, seen } if s == step => Some((o.at, seen)),
         _ => None,
@@ -41,6 +44,9 @@ pub(crate) fn logged(step: &str, plan: &Plan, timeline: &Timeline) -> Finding {
         Some(Action::Logs { contains, .. }) => contains.as_slice(),
         _ => &[],
     };
+    if texts.iter().all(String::is_empty) {
+        return unasked("logged", step);
+    }
     let target = format!(
         "{} in the log",
         texts
@@ -121,6 +127,11 @@ pub(crate) fn awaited(step: &str, plan: &Plan, timeline: &Timeline) -> Finding {
     }
 }
 
+fn unasked(check: &str, step: &str) -> Finding {
+    let because = format!("nothing is expected of “{step}”");
+    Finding::new(check, Verdict::Inconclusive, because)
+}
+
 fn unseen(check: &str, step: &str, target: String) -> Finding {
     Finding {
         target,
@@ -180,6 +191,39 @@ mod tests {
         assert_eq!(finding.because, r#"“env”: it printed "9\n", expected "10""#);
         assert_eq!(finding.verdict, Verdict::Fail);
         assert_eq!(found(&Story::rollout()).verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_command_and_a_log_of_which_nothing_is_expected_show_nothing() {
+        let executed = Fact::Executed {
+            step: "env".into(),
+            seen: Execution::default(),
+        };
+        let logs = Action::Logs {
+            pod: PodChoice {
+                of: PodsOf::Name("a".into()),
+                replica: None,
+                container: None,
+            },
+            contains: vec![String::new()],
+            within: ms(1000),
+        };
+        let found = Fact::Logged {
+            step: "log".into(),
+            found: vec!["anything".into()],
+            missing: vec![],
+        };
+        let story = Story::rollout()
+            .doing("log", after(&[]), logs)
+            .with(ms(1), executed)
+            .with(ms(2), found);
+        let (plan, timeline) = (story.plan(), story.timeline());
+        let nothing = ExpectedOutput::default();
+        let ran = output("env", &nothing, &timeline);
+        assert_eq!(ran.verdict, Verdict::Inconclusive);
+        let read = logged("log", &plan, &timeline);
+        assert_eq!(read.because, "nothing is expected of “log”");
+        assert_eq!(read.verdict, Verdict::Inconclusive);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every acknowledged write of a load was found by the step that collects.
 use crate::{count, ledger::Ledger, offset};
-use model::{Finding, Timeline, Verdict};
+use model::{Finding, Outcome, Timeline, Verdict};
 
 /// So many lost keys are named.
 const EVIDENCE_MAX: usize = 8;
@@ -17,7 +17,7 @@ pub(crate) fn check(load: &str, collect: &str, at_least: u64, timeline: &Timelin
         Some(false) => (
             Verdict::Inconclusive,
             format!(
-                "“{collect}” was not read to its end, so {} may still be there",
+                "“{collect}” was not read to its end, a page failed, it has another name or an entry has no key, so {} may still be there",
                 count(lost.len() as u64, "missing write")
             ),
         ),
@@ -66,7 +66,7 @@ pub(crate) fn check(load: &str, collect: &str, at_least: u64, timeline: &Timelin
 fn story(key: &str, load: &str, timeline: &Timeline) -> String {
     let acknowledged = timeline
         .requests(load)
-        .find(|(_, r)| r.key.as_deref() == Some(key) && r.is_good());
+        .find(|(_, r)| r.key.as_deref() == Some(key) && r.outcome() == Outcome::Ok);
     match acknowledged {
         Some((_, r)) => format!(
             "lost: {key}, acknowledged at {} with {}",

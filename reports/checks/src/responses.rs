@@ -30,7 +30,7 @@ pub(crate) fn check(
     let (verdict, because) = match (differs.first(), unknown.first()) {
         (Some(first), _) => (Verdict::Fail, first.clone()),
         (None, Some(first)) => (Verdict::Inconclusive, first.clone()),
-        (None, None) if expected.is_empty() => (
+        (None, None) if expected.iter().all(|e| *e == Expected::default()) => (
             Verdict::Inconclusive,
             format!("nothing is expected of “{step}”"),
         ),
@@ -236,6 +236,14 @@ mod tests {
                 "dns or connectionRefused"
             ]
         );
+    }
+
+    #[test]
+    fn where_nothing_is_expected_nothing_is_shown() {
+        let story = Story::answers(vec![created()]);
+        let nothing = [Expected::default()];
+        let finding = check("register", &nothing, &story.plan(), &story.timeline());
+        assert_eq!(finding.verdict, Verdict::Inconclusive);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The requests of one step, in the order they were due.
-use model::{Micros, RequestFact, Timeline};
+use model::{Fact, Micros, RequestFact, Timeline};
 
 /// No window closes sooner than this after its last failure: a few lucky answers are not a recovery.
 const QUIET_MIN: Micros = Micros::from_millis(100);
@@ -11,12 +11,18 @@ pub(crate) struct Sample<'a> {
     pub step: &'a str,
     /// With the time each was due.
     pub requests: Vec<(Micros, &'a RequestFact)>,
+    /// Requests that were due and not sent, and of which the timeline does not say when: what would have become of them nobody knows.
+    /// The others are in the time that is in doubt.
+    pub dropped: u64,
 }
 
 impl<'a> Sample<'a> {
     pub fn of(timeline: &'a Timeline, step: &'a str) -> Sample<'a> {
-        let requests = timeline.requests(step).collect();
-        Sample { step, requests }
+        Sample {
+            step,
+            requests: timeline.requests(step).collect(),
+            dropped: dropped(timeline, step),
+        }
     }
 
     pub fn len(&self) -> u64 {
@@ -59,6 +65,28 @@ impl<'a> Sample<'a> {
     }
 }
 
+fn dropped(timeline: &Timeline, step: &str) -> u64 {
+    let ended = timeline.all().iter().rev().find_map(|o| match &o.fact {
+        Fact::LoadEnded {
+            step: s, dropped, ..
+        } if s == step => Some(*dropped),
+        _ => None,
+    });
+    let told = timeline.all().iter().filter_map(|o| match &o.fact {
+        Fact::Unsent(unsent) if unsent.step == step => Some(unsent.count),
+        _ => None,
+    });
+    ended.unwrap_or_default().saturating_sub(told.sum())
+}
+
+/// The same percentile of `all` requests, of which only those with these times were answered well: the others took for ever.
+pub(crate) fn percentile_of_all(sorted: &[Micros], all: u64, p: f64) -> f64 {
+    let rank = (p * all as f64).ceil() as usize;
+    sorted
+        .get(rank.saturating_sub(1))
+        .map_or(f64::INFINITY, |m| m.as_secs_f64())
+}
+
 /// The nearest-rank percentile of sorted times, in seconds; 0 of none.
 pub(crate) fn percentile(sorted: &[Micros], p: f64) -> f64 {
     let rank = (p * sorted.len() as f64).ceil() as usize;
@@ -90,5 +118,14 @@ mod tests {
         assert_eq!(percentile(&ten, 0.9), 0.009);
         assert_eq!(percentile(&ten, 0.99), 0.010);
         assert_eq!(percentile(&[], 0.5), 0.0);
+    }
+
+    #[test]
+    fn a_failed_request_took_for_ever() {
+        let ms = |n: u64| Micros::from_millis(n);
+        let good: Vec<Micros> = (1..=90).map(ms).collect();
+        assert_eq!(percentile_of_all(&good, 100, 0.9), 0.09);
+        assert_eq!(percentile_of_all(&good, 100, 0.91), f64::INFINITY);
+        assert_eq!(percentile_of_all(&[], 100, 0.5), f64::INFINITY);
     }
 }

@@ -1,5 +1,5 @@
 //! What came back for one request, gathered while it arrives.
-use crate::{failure, template::Prepared, wire::WireRequest};
+use crate::{expect, failure, template::Prepared, wire::WireRequest};
 use model::{ErrorKind, load::BODY_MAX};
 use reqwest::{
     StatusCode, Url,
@@ -69,11 +69,6 @@ impl Answer {
         self.error.is_none() && self.status.is_some_and(|status| status < 400)
     }
 
-    /// Its body is not printed.
-    pub(crate) fn forget_body(&mut self) {
-        self.body.clear();
-    }
-
     /// Where a redirect leads, if this is one.
     pub(crate) fn redirect(&self, from: &Url) -> Option<Url> {
         let redirected = self.error.is_none() && matches!(self.status, Some(301..=303 | 307 | 308));
@@ -114,7 +109,7 @@ pub(crate) struct Times {
     pub(crate) done: Instant,
 }
 
-/// The request with its answer, as it is printed.
+/// The request with its answer, compared with what is expected of it, as it is printed.
 pub(crate) fn record(
     request: &Prepared,
     times: Times,
@@ -122,7 +117,7 @@ pub(crate) fn record(
     clock: &WallClock,
 ) -> WireRequest {
     let has_body = answer.keep > 0 && !answer.body.is_empty();
-    WireRequest {
+    let seen = WireRequest {
         index: request.index,
         seq: request.seq,
         due_us: clock.at(times.due),
@@ -135,7 +130,9 @@ pub(crate) fn record(
         location: answer.location,
         headers: answer.headers,
         body: has_body.then(|| String::from_utf8_lossy(&answer.body).into_owned()),
-    }
+        unmet: None,
+    };
+    expect::judged(seen, request.expect.as_ref(), request.print)
 }
 
 #[cfg(test)]

@@ -172,10 +172,17 @@ impl Pages {
     }
 }
 
-/// A list without the collection is empty; an entry without the key makes the page unreadable.
+/// A list without the collection is empty; one of another collection, or an entry without the key, makes the page unreadable.
 fn page(body: &Value, collection: &str, kept: &Kept) -> Option<Page> {
-    let entries = match body.get("_embedded").and_then(|e| e.get(collection)) {
+    let embedded = body.get("_embedded");
+    let entries = match embedded.and_then(|e| e.get(collection)) {
         Some(entries) => entries.as_array()?.as_slice(),
+        None if embedded
+            .and_then(Value::as_object)
+            .is_some_and(|e| !e.is_empty()) =>
+        {
+            return None;
+        }
         None => &[],
     };
     let keys = match &kept.key {
@@ -282,5 +289,7 @@ mod tests {
         };
         let body = json!({"_links": {}});
         assert_eq!(page(&body, "alarms", &keeping("receiver")), Some(expected));
+        let other = json!({"_embedded": {"alarms": []}});
+        assert_eq!(page(&other, "alrams", &keeping("receiver")), None);
     }
 }

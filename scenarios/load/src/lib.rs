@@ -1,6 +1,7 @@
 //! load — the worker that sends a plan's requests and says what became of each.
 //!
-//! It runs as a pod: the job comes in as JSON, one line per event goes out on stdout. It judges nothing.
+//! It runs as a pod: the job comes in as JSON, one line per event goes out on stdout. It judges nothing, but
+//! compares answers with what their load expects.
 //!
 //! - [`job`]: what a worker is asked to do
 //! - [`wire`]: what it answers, line by line
@@ -17,6 +18,7 @@ pub mod canary;
 mod closed;
 mod collect;
 mod dns;
+mod expect;
 mod exposition;
 mod failure;
 pub mod heartbeat;

@@ -101,7 +101,7 @@ impl<'a> List<'a> {
         so_far: &SoFar,
     ) -> (WireRequest, Vec<(String, serde_json::Value)>) {
         let mut request = template.fill(index, so_far.tally.finished + 1);
-        request.keep = BODY_MAX;
+        (request.keep, request.print) = (BODY_MAX, BODY_MAX);
         request.headers_asked = expected
             .headers
             .iter()

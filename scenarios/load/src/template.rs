@@ -1,5 +1,6 @@
 //! A request of a job, checked once, and filled in each time it is sent.
-use model::{Request, Saved, load::BODY_MAX, saved};
+use crate::expect;
+use model::{Expected, Request, Saved, load::BODY_MAX, saved};
 use reqwest::{
     Method, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
@@ -14,6 +15,7 @@ pub(crate) struct Template {
     method: Method,
     headers: HeaderMap,
     request: Request,
+    uses_saved: bool,
 }
 
 /// A request about to be sent.
@@ -27,10 +29,14 @@ pub(crate) struct Prepared {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<String>,
     pub(crate) key: Option<String>,
-    /// So many bytes of a good answer's body are kept.
+    /// So many bytes of a good answer's body are read into memory.
     pub(crate) keep: usize,
+    /// So many of them are printed.
+    pub(crate) print: usize,
     /// Headers of the answer that are kept.
     pub(crate) headers_asked: Vec<String>,
+    /// What the answer must be to be a good one.
+    pub(crate) expect: Option<Expected>,
 }
 
 impl Prepared {
@@ -90,6 +96,7 @@ impl Template {
         Ok(Template {
             method,
             headers,
+            uses_saved: unfilled(request).is_some(),
             request: request.clone(),
         })
     }
@@ -100,10 +107,7 @@ impl Template {
 
     /// Whether something of an earlier answer stands in it.
     pub(crate) fn uses_saved(&self) -> bool {
-        let request = &self.request;
-        let headers = request.headers.iter().map(|(_, value)| value);
-        let mut texts = headers.chain(&request.body).chain([&request.url]);
-        texts.any(|text| saved::unfilled(text).is_some())
+        self.uses_saved
     }
 
     pub(crate) fn request(&self) -> &Request {
@@ -116,9 +120,7 @@ impl Template {
     /// What it needs was not saved, or makes no request of it.
     pub(crate) fn with(&self, saved: &Saved) -> Result<Template, String> {
         let request = saved.fill_request(&self.request);
-        let headers = request.headers.iter().map(|(_, value)| value);
-        let mut texts = headers.chain(&request.body).chain([&request.url]);
-        match texts.find_map(|text| saved::unfilled(text)) {
+        match unfilled(&request) {
             Some(name) => Err(format!("{{{{{name}}}}} was not saved")),
             None => Template::parse(&request),
         }
@@ -128,6 +130,8 @@ impl Template {
     pub(crate) fn fill(&self, index: usize, seq: u64) -> Prepared {
         let number = seq.to_string();
         let filled = |text: &str| text.replace(SEQ, &number);
+        let print = if self.request.keep_body { BODY_MAX } else { 0 };
+        let expect = self.expected(&number);
         Prepared {
             index: index as u32,
             seq,
@@ -138,15 +142,67 @@ impl Template {
             headers: self.headers.clone(),
             body: self.request.body.as_deref().map(filled),
             key: self.request.key.as_deref().map(filled),
-            keep: if self.request.keep_body { BODY_MAX } else { 0 },
-            headers_asked: vec![],
+            keep: print.max(expect::needed(expect.as_ref())),
+            print,
+            headers_asked: expect
+                .iter()
+                .flat_map(|e| &e.headers)
+                .map(|(name, _)| name.clone())
+                .collect(),
+            expect,
         }
     }
+
+    /// The number stands in it as text, as it does in the body.
+    fn expected(&self, number: &str) -> Option<Expected> {
+        let seq = || Saved::from([("seq".to_string(), number.into())]);
+        self.request
+            .expect
+            .as_ref()
+            .map(|expected| expected.with(&seq()))
+    }
+}
+
+/// The first `{{name}}` of something saved that stands in a request or in what is expected of its answer.
+fn unfilled(request: &Request) -> Option<String> {
+    let headers = request.headers.iter().map(|(_, value)| value);
+    let texts = headers.chain(&request.body).chain([&request.url]);
+    let expect = request.expect.as_ref();
+    let expect = expect.and_then(|e| serde_json::to_string(e).ok());
+    let mut texts = texts.chain(&expect);
+    texts
+        .find_map(|text| saved::unfilled(text))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_expected_has_the_number_of_the_request_and_what_was_saved() {
+        let expecting = Request {
+            expect: Some(Expected {
+                json: Some(json!({"name": "room-{{seq}}", "host": "{{seq}}", "id": "{{id}}"})),
+                headers: vec![("etag".into(), "{{seq}}".into())],
+                ..Expected::default()
+            }),
+            ..request("http://room:8080/rooms")
+        };
+        let template = parse(&[expecting]).unwrap().remove(0);
+        assert!(template.uses_saved());
+        let saved = Saved::from([("id".to_string(), json!(3))]);
+        let filled = template.with(&saved).unwrap().fill(0, 17);
+        assert_eq!(filled.headers_asked, ["etag"]);
+        assert!(filled.keep > BODY_MAX && filled.print == 0);
+        let expect = filled.expect.unwrap();
+        assert_eq!(
+            expect.json,
+            Some(json!({"name": "room-17", "host": "17", "id": 3}))
+        );
+        assert!(template.with(&Saved::default()).is_err());
+    }
 
     fn request(url: &str) -> Request {
         Request {

@@ -225,22 +225,19 @@ fn prepare(goose: &GooseUser, shared: &Shared, index: usize) -> Option<Prepared>
         }
     };
     if !template.request().save.is_empty() {
-        request.keep = BODY_MAX;
+        request.keep = request.keep.max(BODY_MAX);
     }
     Some(request)
 }
 
-/// Keeps of an answer what the user's later requests need, and of its body only what the timeline shall have.
-fn keep(goose: &mut GooseUser, template: &Template, answer: &mut Answer) {
+/// Keeps of an answer what the user's later requests need.
+fn keep(goose: &mut GooseUser, template: &Template, answer: &Answer) {
     let request = template.request();
     if request.save.is_empty() {
         return;
     }
     if let Some(user) = goose.get_session_data_mut::<User>() {
         user.saved.extend(save::found(&request.save, answer));
-    }
-    if !request.keep_body && answer.is_good() {
-        answer.forget_body();
     }
 }
 
@@ -257,11 +254,11 @@ async fn send(goose: &mut GooseUser, shared: &Shared, index: usize, due: Instant
     }
     for _ in 0..HOPS_MAX {
         let sent = Instant::now();
-        let mut answer = tokio::select! {
+        let answer = tokio::select! {
             _ = shared.cut.cancelled() => return,
             answer = exchange(goose, &request) => answer,
         };
-        keep(goose, &shared.templates[index], &mut answer);
+        keep(goose, &shared.templates[index], &answer);
         let times = Times {
             due: due.take().unwrap_or(sent),
             sent,
@@ -271,17 +268,17 @@ async fn send(goose: &mut GooseUser, shared: &Shared, index: usize, due: Instant
         let redirect = answer
             .redirect(&request.url)
             .filter(|_| shared.follow_redirects);
-        // The write is acknowledged by the last hop.
-        let key = match redirect {
-            Some(_) => request.key.take(),
-            None => None,
+        // The write is acknowledged by the last hop, and its answer is the one that is judged.
+        let (key, expect) = match redirect {
+            Some(_) => (request.key.take(), request.expect.take()),
+            None => (None, None),
         };
         shared.finished.fetch_add(1, Ordering::Relaxed);
         let line = Line::Request(record(&request, times, answer, &shared.clock));
         shared.lines.put(line).await;
         let Some(url) = redirect else { return };
         request = request.redirected(status, url);
-        request.key = key;
+        (request.key, request.expect) = (key, expect);
     }
 }
 

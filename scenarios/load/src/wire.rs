@@ -126,6 +126,8 @@ pub struct WireRequest {
     pub headers: BTreeMap<String, String>,
     /// The body, where it is kept.
     pub body: Option<String>,
+    /// What was not as the load expects.
+    pub unmet: Option<String>,
 }
 
 /// A request as an array: index, seq, due, sent − due, done − sent, status, bytes, and what few requests have.
@@ -153,6 +155,8 @@ struct Rest {
     headers: BTreeMap<String, String>,
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    unmet: Option<String>,
 }
 
 impl Rest {
@@ -162,6 +166,7 @@ impl Rest {
             && self.location.is_none()
             && self.headers.is_empty()
             && self.body.is_none()
+            && self.unmet.is_none()
     }
 }
 
@@ -181,6 +186,7 @@ impl From<Row> for WireRequest {
             location: rest.location,
             headers: rest.headers,
             body: rest.body,
+            unmet: rest.unmet,
         }
     }
 }
@@ -201,6 +207,7 @@ impl From<WireRequest> for Row {
                 location: r.location,
                 headers: r.headers,
                 body: r.body,
+                unmet: r.unmet,
             },
         )
     }
@@ -225,6 +232,7 @@ impl WireRequest {
                 location: self.location,
                 headers: self.headers,
                 body: self.body,
+                unmet: self.unmet,
             }),
         }
     }
@@ -330,6 +338,7 @@ mod tests {
             location: None,
             headers: BTreeMap::new(),
             body: None,
+            unmet: None,
         }
     }
 
@@ -358,6 +367,7 @@ mod tests {
                 location: Some("http://room/rooms/1".into()),
                 headers: [("vary".to_string(), "origin".to_string())].into(),
                 body: Some("{\n\"name\": \"호텔\"}".into()),
+                unmet: Some("$.name is absent".into()),
                 ..request()
             }),
             Line::Saved("room".into(), 7.into()),

@@ -119,7 +119,21 @@ impl Expected {
         let took = request.done.saturating_sub(due);
         self.within
             .filter(|limit| took >= *limit)
-            .map(|limit| format!("took {took}, not less than {limit}"))
+            .map(|limit| format!("{LATE} {took}, not less than {limit}"))
+    }
+}
+
+/// How the difference of an answer that came too late begins.
+const LATE: &str = "took";
+
+impl RequestFact {
+    /// Whether it was answered as its load expects, but too late.
+    pub fn is_late(&self) -> bool {
+        let unmet = self
+            .unmet
+            .as_deref()
+            .and_then(|what| what.strip_prefix(LATE));
+        unmet.is_some_and(|rest| rest.starts_with(' '))
     }
 }
 
@@ -278,6 +292,24 @@ mod tests {
             Unknown(what) => format!("? {what}"),
         })
         .collect()
+    }
+
+    #[test]
+    fn an_answer_that_came_too_late_is_told_from_one_that_is_wrong() {
+        let within = Expected {
+            within: Some(Micros::from_millis(50)),
+            ..Expected::default()
+        };
+        let slow = RequestFact {
+            done: Micros::from_millis(80),
+            ..answer("slow", 4)
+        };
+        let unmet = |what: &str| RequestFact {
+            unmet: Some(what.into()),
+            ..answer("", 0)
+        };
+        assert!(unmet(&told(&within, &slow)[0]).is_late());
+        assert!(!unmet("HTTP 302 instead of HTTP 200").is_late() && !answer("", 0).is_late());
     }
 
     #[test]

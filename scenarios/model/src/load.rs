@@ -1,5 +1,5 @@
 //! The traffic of a plan. It is data: the load worker, a pod, reads it and sends it.
-use crate::{Micros, saved::Save};
+use crate::{Expected, Micros, saved::Save};
 use serde::{Deserialize, Serialize};
 
 /// One stream of requests from one load worker.
@@ -104,6 +104,9 @@ pub struct Request {
     /// In a load: so often one after the other in each round; once, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
+    /// In a load: what each answer must be to be a good one. `{{seq}}` and what was saved stand in it as in the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expected>,
 }
 
 /// So much of an answer's body is kept, in bytes: enough for every body the scenarios compare.

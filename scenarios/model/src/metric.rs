@@ -23,7 +23,7 @@ pub enum Metric {
     UnavailabilityLongest,
     /// All windows together, in seconds.
     UnavailabilityTotal,
-    /// Median response time, from when the request was due, in seconds.
+    /// Median response time, from when the request was due, in seconds; a failed request took for ever.
     LatencyP50,
     /// 90th percentile of it.
     LatencyP90,
@@ -31,6 +31,14 @@ pub enum Metric {
     LatencyP99,
     /// 99.9th percentile of it.
     LatencyP999,
+    /// Median response time of the good requests alone.
+    LatencyGoodP50,
+    /// 90th percentile of it.
+    LatencyGoodP90,
+    /// 99th percentile of it.
+    LatencyGoodP99,
+    /// 99.9th percentile of it.
+    LatencyGoodP999,
     /// Number of requests that were sent.
     Requests,
     /// Requests answered well, a second.
@@ -54,7 +62,7 @@ const STATUSES: std::ops::RangeInclusive<u16> = 100..=599;
 
 impl Metric {
     /// All of them but the counts of statuses, for messages and the schema.
-    pub const ALL: [Metric; 18] = [
+    pub const ALL: [Metric; 22] = [
         Metric::Availability,
         Metric::ErrorRatio,
         Metric::Errors,
@@ -71,6 +79,10 @@ impl Metric {
         Metric::LatencyP90,
         Metric::LatencyP99,
         Metric::LatencyP999,
+        Metric::LatencyGoodP50,
+        Metric::LatencyGoodP90,
+        Metric::LatencyGoodP99,
+        Metric::LatencyGoodP999,
         Metric::Requests,
         Metric::Throughput,
     ];
@@ -90,6 +102,10 @@ impl Metric {
             Metric::LatencyP90 => "latency.p90",
             Metric::LatencyP99 => "latency.p99",
             Metric::LatencyP999 => "latency.p999",
+            Metric::LatencyGoodP50 => "latency.good.p50",
+            Metric::LatencyGoodP90 => "latency.good.p90",
+            Metric::LatencyGoodP99 => "latency.good.p99",
+            Metric::LatencyGoodP999 => "latency.good.p999",
             Metric::Requests => "requests",
             Metric::Throughput => "throughput",
         };
@@ -270,6 +286,7 @@ impl Unit {
         match self {
             Unit::Ratio => format!("{} %", trimmed(value * 100.0, 4)),
             Unit::Count => trimmed(value, 3),
+            Unit::Seconds if value.is_infinite() => "never".into(),
             Unit::Seconds => Micros((value * 1e6).round() as u64).to_string(),
             Unit::PerSecond => format!("{}/s", trimmed(value, 1)),
         }
@@ -303,5 +320,6 @@ mod tests {
         assert_eq!(Unit::Count.write(100.0), "100");
         assert_eq!(Unit::PerSecond.write(239.55), "239.6/s");
         assert_eq!(Unit::PerSecond.write(200.0), "200/s");
+        assert_eq!(Unit::Seconds.write(f64::INFINITY), "never");
     }
 }

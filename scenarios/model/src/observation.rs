@@ -334,6 +334,9 @@ pub struct RequestFact {
     /// The body, where it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+    /// The first thing that was not as its load expects; nothing is compared of a request that was not answered well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmet: Option<String>,
 }
 
 /// Why a request was not answered.
@@ -396,15 +399,18 @@ impl RequestFact {
         }
     }
 
-    /// Whether it was answered well: a status below 400.
+    /// Whether it was answered well: a status below 400, and all that its load expects.
     pub fn is_good(&self) -> bool {
-        self.outcome() == Outcome::Ok
+        self.outcome() == Outcome::Ok && self.unmet.is_none()
     }
 
-    /// `HTTP 500`, `connectionRefused`.
+    /// `HTTP 500`, `connectionRefused`, `HTTP 200, not as expected`.
     pub fn result(&self) -> String {
         match (self.status, self.error) {
             (_, Some(error)) => error.word().into(),
+            (Some(status), None) if self.unmet.is_some() => {
+                format!("HTTP {status}, not as expected")
+            }
             (Some(status), None) => format!("HTTP {status}"),
             (None, None) => "no answer".into(),
         }
@@ -458,7 +464,19 @@ mod tests {
             location: None,
             headers: BTreeMap::new(),
             body: None,
+            unmet: None,
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_as_expected_is_acknowledged_and_yet_not_good() {
+        let wrong = RequestFact {
+            unmet: Some("$.price is 0, expected 10".into()),
+            ..request(Some(200), None)
+        };
+        assert_eq!(wrong.outcome(), Outcome::Ok);
+        assert!(!wrong.is_good() && request(Some(200), None).is_good());
+        assert_eq!(wrong.result(), "HTTP 200, not as expected");
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Sum {
         rows.map(|row| {
             let value = row.get(field);
             let number = value.and_then(|v| v.as_f64().or_else(|| v.as_str()?.parse().ok()));
-            number.ok_or_else(|| {
+            // "inf" and "nan" are numbers to the parser, and nobody's money.
+            number.filter(|n: &f64| n.is_finite()).ok_or_else(|| {
                 format!(
                     "a row of “{}” has no number as its {field}: {}",
                     self.collect,
@@ -154,6 +155,13 @@ mod tests {
             "rows of “pays” where status is Paid + rows of “pays” where status is Paid"
         );
         assert_eq!(Sum::all_written(&[]), "0");
+        let endless = [row(1, "Paid", json!("inf")), row(2, "Paid", json!("nan"))];
+        sum.field = Some("price".into());
+        assert!(
+            endless
+                .iter()
+                .all(|r| sum.of(std::slice::from_ref(r)).is_err())
+        );
         sum.field = Some("status".into());
         assert_eq!(
             sum.of(&rows).unwrap_err(),

@@ -83,6 +83,7 @@ impl Saved {
             headers: headers.map(|(k, v)| (k.clone(), self.fill(v))).collect(),
             body: request.body.as_ref().map(|body| self.fill_body(body)),
             key: request.key.as_ref().map(|key| self.fill(key)),
+            expect: request.expect.as_ref().map(|expect| expect.with(self)),
             ..request.clone()
         }
     }

@@ -1,14 +1,16 @@
 //! Objectives and invariants.
-use crate::heads::{Does, Heads};
+use crate::heads::Does;
 use crate::method::Method;
 use crate::object::Object;
 use crate::problem::meant;
 use crate::quantity::{condition, condition_way_out};
+use crate::range::Range;
 use crate::rows;
 use crate::system::System;
 use crate::words::{self, EDGE_METRICS, ERROR_KINDS, Figure};
-use model::metric::Unit;
-use model::{Action, Check, CheckKind, EdgeMetric, Failure, Severity, Threshold, WorkloadMetric};
+use model::{
+    Action, Check, CheckKind, EdgeMetric, Failure, LoadModel, Severity, Threshold, WorkloadMetric,
+};
 
 /// All checks of a plan: those of its steps, then the objectives, then the invariants.
 pub fn read(spec: &Object, method: &Method, system: Option<&System>) -> Vec<Check> {
@@ -16,7 +18,7 @@ pub fn read(spec: &Object, method: &Method, system: Option<&System>) -> Vec<Chec
         found: method.checks.clone(),
     };
     for objective in spec.list("objectives") {
-        let kind = objective_kind(&objective, &method.heads, system);
+        let kind = objective_kind(&objective, method, system);
         let word = objective.text("type").or(objective.text("metric"));
         checks.add(&objective, word, kind);
     }
@@ -64,14 +66,14 @@ impl Checks {
     }
 }
 
-fn objective_kind(o: &Object, heads: &Heads, system: Option<&System>) -> Option<CheckKind> {
+fn objective_kind(o: &Object, method: &Method, system: Option<&System>) -> Option<CheckKind> {
     if o.get("type").is_none() {
         o.refuses(
             &["deployment", "service", "load", "oneOf", "atLeast"],
             "beside a metric: write step",
         );
         o.refuses(&["from", "to", "event"], "without type: write type: edge");
-        return figure(o, heads, system);
+        return figure(o, method, system);
     }
     let word = o.one_of("type")?;
     if word == "edge" {
@@ -98,7 +100,9 @@ fn objective_kind(o: &Object, heads: &Heads, system: Option<&System>) -> Option<
     let others: Vec<&str> = others.into_iter().filter(|f| *f != needed).collect();
     o.needs(needed, word);
     o.refuses(&others, &format!("in {word}"));
-    let load = heads.named_or_only(o, "load", &[Does::Load], &[Does::Load]);
+    let load = method
+        .heads
+        .named_or_only(o, "load", &[Does::Load], &[Does::Load]);
     if word == "failures-are" {
         return failures_are(o, load?);
     }
@@ -170,7 +174,7 @@ fn edge(o: &Object, system: Option<&System>) -> Option<CheckKind> {
     }
     Some(CheckKind::Edge {
         metric,
-        condition: threshold(o, metric.unit())?,
+        condition: threshold(o, Range::of(metric.unit()))?,
         from,
         to: to?,
         event,
@@ -179,6 +183,10 @@ fn edge(o: &Object, system: Option<&System>) -> Option<CheckKind> {
 
 fn failures_are(o: &Object, load: String) -> Option<CheckKind> {
     let one_of: Vec<Failure> = o.list("oneOf").iter().map(failure).collect();
+    if let Some(node) = o.get("oneOf").filter(|n| n.is_empty()) {
+        let way_out = "write at least one way to fail, or metric: errors";
+        o.log.bad(node, "this allows no failure at all", way_out);
+    }
     Some(CheckKind::FailuresAre {
         load,
         one_of,
@@ -204,7 +212,8 @@ fn failure(f: &Object) -> Failure {
     }
 }
 
-fn figure(o: &Object, heads: &Heads, system: Option<&System>) -> Option<CheckKind> {
+fn figure(o: &Object, method: &Method, system: Option<&System>) -> Option<CheckKind> {
+    let heads = &method.heads;
     o.needs("metric", "an objective without type");
     o.needs("successCondition", "an objective");
     let (node, word) = o.word("metric")?;
@@ -219,9 +228,10 @@ fn figure(o: &Object, heads: &Heads, system: Option<&System>) -> Option<CheckKin
                 &format!("with {word}: that is a figure of a load"),
             );
             let step = heads.named_or_only(o, "step", &[Does::Load, Does::Requests], &[Does::Load]);
+            let sent = step.as_deref().and_then(|step| sent_at_most(step, method));
             Some(CheckKind::Metric {
                 metric,
-                condition: threshold(o, metric.unit())?,
+                condition: threshold(o, Range::of_load(metric, sent))?,
                 step: step?,
             })
         }
@@ -232,7 +242,7 @@ fn figure(o: &Object, heads: &Heads, system: Option<&System>) -> Option<CheckKin
                 true => Some(heads.named_or_only(o, "step", &[Does::Load], &[Does::Load])?),
                 false => None,
             };
-            let condition = threshold(o, metric.unit());
+            let condition = threshold(o, Range::of(metric.unit()));
             let (node, workload) = o.word("workload")?;
             if let Some(system) = system {
                 system.must_have_workload(workload, node, o.log);
@@ -247,10 +257,26 @@ fn figure(o: &Object, heads: &Heads, system: Option<&System>) -> Option<CheckKin
     }
 }
 
-fn threshold(o: &Object, unit: Unit) -> Option<Threshold> {
+/// How many requests a step sends at most, where the file says that.
+fn sent_at_most(step: &str, method: &Method) -> Option<u64> {
+    match &method.steps.iter().find(|s| s.name == step)?.action {
+        Action::Load { load } => match &load.model {
+            // The last request of each stage may fall on its end.
+            LoadModel::Open { stages, .. } => Some(load.planned_requests()? + stages.len() as u64),
+            LoadModel::Closed { .. } => None,
+        },
+        Action::Requests { requests } if requests.iter().all(|r| r.until.is_none()) => {
+            Some(requests.len() as u64)
+        }
+        _ => None,
+    }
+}
+
+fn threshold(o: &Object, range: Range) -> Option<Threshold> {
     let (node, text) = o.word("successCondition")?;
-    let put_down = |what| o.log.bad(node, what, condition_way_out(unit));
-    condition(text, unit).map_err(put_down).ok()
+    let put_down = |what| o.log.bad(node, what, condition_way_out(range.unit));
+    let read = condition(text, range.unit).and_then(|condition| range.admit(condition));
+    read.map_err(put_down).ok()
 }
 
 fn invariant_kind(i: &Object, method: &Method) -> Option<CheckKind> {

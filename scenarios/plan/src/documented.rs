@@ -1,6 +1,7 @@
 //! The recorded figures that stand beside ours.
 use crate::heads::{Does, Heads};
 use crate::object::Object;
+use crate::recorded;
 use crate::words::{Form, SIEGE};
 use model::{Documented, SiegeSummary};
 use serde_json::{Map, Value};
@@ -38,5 +39,10 @@ fn siege(s: &Object) -> Option<SiegeSummary> {
         };
         figures.insert(field.name.into(), figure.unwrap_or_default());
     }
-    serde_json::from_value(Value::Object(figures)).ok()
+    let summary = serde_json::from_value(Value::Object(figures)).ok()?;
+    if let Some((field, why)) = recorded::objection(&summary) {
+        let way_out = "write the twelve lines as they were printed";
+        s.log.bad(s.get(field).unwrap_or(s.node), why, way_out);
+    }
+    Some(summary)
 }

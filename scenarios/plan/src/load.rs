@@ -1,9 +1,10 @@
 //! Loads: who sends what, and when.
+use crate::expected;
 use crate::object::Object;
 use crate::request::{self, Within};
 use crate::system::System;
 use crate::tree::Node;
-use model::{Connection, Load, LoadModel, Micros, Stage};
+use model::{Connection, Expected, Load, LoadModel, Micros, Request, Stage};
 
 /// The limit of one request where the file says nothing: siege's socket timeout (semantics.md 11.3).
 const REQUEST_TIMEOUT: Micros = Micros::from_secs(30);
@@ -33,7 +34,15 @@ pub fn read(l: &Object, saved: &[&str], system: Option<&System>) -> Option<Load>
         None => Connection::Reused,
     };
     let timeout = l.duration("timeout").unwrap_or(REQUEST_TIMEOUT);
-    let requests = request::read(l, Within::Load, saved, system);
+    let within = Within::Load {
+        follows_redirects: siege,
+    };
+    let expected = l.object("expect").map(|e| {
+        request::placeholders(e.node, saved, e.log);
+        expected::of_load(&e, siege)
+    });
+    let requests = request::read(l, within, saved, system).into_iter();
+    let requests = requests.map(|(request, own)| expecting(request, own.or(expected.clone())));
     if !closed {
         let keeping = l.node.get("requests").into_iter().flat_map(Node::items);
         for node in keeping.filter_map(|r| r.get("save")) {
@@ -50,10 +59,15 @@ pub fn read(l: &Object, saved: &[&str], system: Option<&System>) -> Option<Load>
         connection,
         timeout,
         siege,
-        requests: requests.into_iter().map(|(request, _)| request).collect(),
+        requests: requests.collect(),
         think_time: l.duration("thinkTime"),
         stress: l.flag("stress").unwrap_or(false),
     })
+}
+
+/// What a request of a load says itself stands in place of what the load says.
+fn expecting(request: Request, expect: Option<Expected>) -> Request {
+    Request { expect, ..request }
 }
 
 fn closed_model(l: &Object) -> Option<LoadModel> {

@@ -48,7 +48,7 @@ pub fn exec(step: &str, e: &Object, heads: &Heads, system: Option<&System>) -> O
 }
 
 fn output(o: &Object) -> ExpectedOutput {
-    if o.node.entries().is_empty() {
+    if o.node.entries().iter().all(|entry| entry.node.is_null()) {
         o.log.bad(
             o.node,
             "nothing is expected",
@@ -60,11 +60,7 @@ fn output(o: &Object) -> ExpectedOutput {
             .whole("exitCode", 0, 255)
             .and_then(|c| i32::try_from(c).ok()),
         stdout: o.text("stdout").map(Into::into),
-        contains: o
-            .texts("contains")
-            .iter()
-            .map(|(_, t)| (*t).into())
-            .collect(),
+        contains: o.some_texts("contains"),
     }
 }
 
@@ -72,11 +68,7 @@ pub fn logs(step: &str, l: &Object, heads: &Heads, system: Option<&System>) -> O
     placeholders(l.node, &heads.saved, l.log);
     let action = Action::Logs {
         pod: pod_choice(l, system)?,
-        contains: l
-            .texts("contains")
-            .iter()
-            .map(|(_, t)| (*t).into())
-            .collect(),
+        contains: l.some_texts("contains"),
         within: l.duration("timeout").unwrap_or(WAIT),
     };
     Some((action, Some(CheckKind::Logged { step: step.into() })))
@@ -144,7 +136,11 @@ pub fn wait(step: &str, a: &Object, system: Option<&System>) -> Option<Look> {
             "write kind: Pod, or name in place of workload",
         );
     }
+    kinds::has_condition(a, kind);
     let path = path_of(a);
+    if let Some((path, _)) = &path {
+        kinds::has_member(a, kind, path);
+    }
     let holds = holds(a, path.is_some());
     let (path, what) = path.map_or((None, String::new()), |(path, what)| (Some(path), what));
     let action = Action::Await {
@@ -175,12 +171,6 @@ fn path_of(a: &Object) -> Option<(String, String)> {
 
 fn holds(a: &Object, has_path: bool) -> Option<Holds> {
     const WAYS: [&str; 4] = ["is", "isNot", "successCondition", "exists"];
-    let texts = |field| {
-        a.texts(field)
-            .iter()
-            .map(|(_, t)| (*t).to_string())
-            .collect()
-    };
     if a.get("condition").is_some() && WAYS.iter().all(|f| a.get(f).is_none()) {
         return Some(Holds::Is(vec!["True".into()]));
     }
@@ -190,8 +180,8 @@ fn holds(a: &Object, has_path: bool) -> Option<Holds> {
         a.needs("path", &needed);
     }
     match way {
-        "is" => Some(Holds::Is(texts("is"))),
-        "isNot" => Some(Holds::IsNot(texts("isNot"))),
+        "is" => Some(Holds::Is(a.some_texts("is"))),
+        "isNot" => Some(Holds::IsNot(a.some_texts("isNot"))),
         "exists" => Some(Holds::Exists(a.flag("exists")?)),
         _ => {
             let (node, text) = a.word("successCondition")?;

@@ -2,6 +2,7 @@
 use crate::change;
 use crate::fault;
 use crate::heads::{BACKGROUND, Does, Heads, does};
+use crate::keys;
 use crate::load;
 use crate::look;
 use crate::object::Object;
@@ -64,11 +65,21 @@ pub fn read<'a>(spec: &Object<'a>, steps: &[Object<'a>], system: Option<&System>
             });
         }
     }
+    keys::differ(&loads(spec, steps));
     for step in steps {
         in_order(step, &starts);
         needless(step, &method.steps);
     }
     method
+}
+
+/// All loads by their names.
+fn loads<'a>(spec: &Object<'a>, steps: &[Object<'a>]) -> Vec<(&'a str, Object<'a>)> {
+    let background = spec.peek("load").map(|load| (BACKGROUND, load));
+    let named = steps
+        .iter()
+        .filter_map(|step| Some((step.text("name")?, step.peek("load")?)));
+    background.into_iter().chain(named).collect()
 }
 
 fn background(spec: &Object, saved: &[&str], system: Option<&System>) -> Option<Step> {

@@ -81,8 +81,7 @@ impl<'a> Object<'a> {
     pub fn get(&self, name: &str) -> Option<&'a Node> {
         self.field(name);
         let node = self.node.get(name)?;
-        let null = matches!(&node.kind, Kind::Scalar(s) if s.value().is_null());
-        (!null).then_some(node)
+        (!node.is_null()).then_some(node)
     }
 
     /// Puts down that a field is needed for `why`.
@@ -126,6 +125,29 @@ impl<'a> Object<'a> {
             .iter()
             .filter_map(|n| Some((n, text(n, self.log)?)))
             .collect()
+    }
+
+    /// One text at least, and none of them empty: a list of nothing is met by everything.
+    pub fn some_texts(&self, name: &str) -> Vec<String> {
+        let Some(node) = self.get(name) else {
+            return vec![];
+        };
+        let texts = self.texts(name);
+        if node.is_empty() {
+            self.log.bad(
+                node,
+                format!("{name} names nothing"),
+                "write one at least, or leave it out",
+            );
+        }
+        for (node, _) in texts.iter().filter(|(_, text)| text.is_empty()) {
+            self.log.bad(
+                node,
+                format!("an empty text in {name}"),
+                "write what is meant, or leave it out",
+            );
+        }
+        texts.into_iter().map(|(_, text)| text.into()).collect()
     }
 
     pub fn one_of(&self, name: &str) -> Option<&'a str> {
@@ -251,6 +273,16 @@ impl<'a> Object<'a> {
         entries
             .filter_map(|e| Some((e.key.as_str(), text(&e.node, self.log)?)))
             .collect()
+    }
+
+    /// The map of a field once more, without putting down again what is wrong with it.
+    pub fn peek(&self, name: &str) -> Option<Object<'a>> {
+        let Form::Object(of) = self.field(name).form else {
+            unreachable!("{name} is a field of one map");
+        };
+        let node = self.get(name)?;
+        let log = self.log;
+        matches!(node.kind, Kind::Map(_)).then_some(Object { node, log, of })
     }
 
     pub fn object(&self, name: &str) -> Option<Object<'a>> {

@@ -132,9 +132,7 @@ fn product(text: &str, unit: Unit) -> Result<f64, String> {
     match text.split_once('*') {
         Some((factor, quantity)) => {
             let factor = factor.trim();
-            let factor: f64 = factor
-                .parse()
-                .map_err(|_| format!("\"{factor}\" is no number"))?;
+            let factor = number(factor).ok_or(format!("\"{factor}\" is no number"))?;
             Ok(factor * one(quantity.trim(), unit)?)
         }
         None => one(text, unit),
@@ -142,14 +140,16 @@ fn product(text: &str, unit: Unit) -> Result<f64, String> {
 }
 
 fn one(text: &str, unit: Unit) -> Result<f64, String> {
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|n| n.is_finite());
     match unit {
         Unit::Count => number(text).ok_or(format!("\"{text}\" is no number")),
         Unit::Seconds => duration(text).map(|d| d.as_secs_f64()),
-        Unit::PerSecond => rate(text),
+        Unit::PerSecond => match text.split_once('/') {
+            Some((figure, _)) if number(figure).is_none() => Err(format!("\"{text}\" is no rate")),
+            _ => rate(text),
+        },
         Unit::Ratio => match (text.strip_suffix('%'), number(text)) {
             // Shifted as text: 99.9 / 100 is not the number nearest to 0.999.
-            (Some(percent), _) => match number(&format!("{}e-2", percent.trim())) {
+            (Some(percent), _) => match number(percent).and(hundredth(percent)) {
                 Some(n) if (0.0..=1.0).contains(&n) => Ok(n),
                 _ => Err(format!("\"{text}\" is not between 0% and 100%")),
             },
@@ -158,6 +158,18 @@ fn one(text: &str, unit: Unit) -> Result<f64, String> {
             (None, None) => Err(format!("\"{text}\" is no share")),
         },
     }
+}
+
+/// Digits with at most one point: what `f64` takes besides, `inf`, `nan`, signs and exponents, is no figure of anything.
+fn number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let number = text.parse::<f64>().ok().filter(|_| digits);
+    number.filter(|n| n.is_finite())
+}
+
+fn hundredth(percent: &str) -> Option<f64> {
+    format!("{}e-2", percent.trim()).parse().ok()
 }
 
 #[cfg(test)]
@@ -238,6 +250,38 @@ mod tests {
                 .contains("comparison")
         );
         assert!(is("=> 3", Unit::Count).is_err() && is("<= 3s +", Unit::Seconds).is_err());
+    }
+
+    #[test]
+    fn what_is_no_plain_number_is_refused_in_every_condition() {
+        for text in [
+            "inf", "nan", "infinity", "-5", "+5", "1e3", "inf * 1", "nan * 1", "-2 * 5",
+        ] {
+            assert!(
+                condition(&format!("<= {text}"), Unit::Count).is_err(),
+                "{text}"
+            );
+        }
+        for text in [
+            "inf%", "nan%", "-1%", "+1%", "1e1%", "inf", "-0.5", "nan * 5%", "120%",
+        ] {
+            assert!(
+                condition(&format!("<= {text}"), Unit::Ratio).is_err(),
+                "{text}"
+            );
+        }
+        for text in ["inf * 1s", "infs", "nan", "-1s", "-1 * 3s"] {
+            assert!(
+                condition(&format!("<= {text}"), Unit::Seconds).is_err(),
+                "{text}"
+            );
+        }
+        for text in ["inf/s", "nan/s", "-1/s", "+1/s", "1e3/s", "inf * 1/s"] {
+            assert!(
+                condition(&format!("<= {text}"), Unit::PerSecond).is_err(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! Requests and what their answers must be.
+use crate::expected;
 use crate::object::Object;
 use crate::path;
 use crate::problem::{Log, nearest};
 use crate::system::System;
 use crate::tree::{Kind, Node};
-use crate::words::ERROR_KINDS;
 use model::{Expected, Request, Save, Source};
 
 /// Where a request stands: what may be said of it there.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Within {
     /// Sent over and over.
-    Load,
+    Load {
+        /// A redirected request is sent on, as siege does.
+        follows_redirects: bool,
+    },
     /// Sent once; its answer can be judged alone.
     Step,
 }
@@ -57,7 +60,7 @@ fn one(
         headers.push(("content-type".into(), "application/json".into()));
     }
     match within {
-        Within::Load => r.refuses(&["expect", "until"], "in a load: judge it with objectives"),
+        Within::Load { .. } => r.refuses(&["until"], "in a load: nothing is asked again there"),
         Within::Step => r.refuses(
             &["key", "weight"],
             "in requests that are sent once: write it in a load",
@@ -72,7 +75,10 @@ fn one(
             .bad(node, message, "put {{seq}} into it, and into the body");
     }
     placeholders(r.node, saved, r.log);
-    let expected = r.object("expect").map(|e| expected(&e));
+    let expected = r.object("expect").map(|e| match within {
+        Within::Load { follows_redirects } => expected::of_load(&e, follows_redirects),
+        Within::Step => expected::read(&e),
+    });
     let (_, url) = url?;
     let request = Request {
         name: r
@@ -87,6 +93,7 @@ fn one(
         save: save(r),
         until: r.duration("until"),
         weight: r.whole32("weight", 1),
+        expect: None,
     };
     Some((request, expected))
 }
@@ -122,52 +129,6 @@ fn save(r: &Object) -> Vec<Save> {
         }));
     }
     all
-}
-
-fn expected(e: &Object) -> Expected {
-    let status = e
-        .whole("status", 100, 599)
-        .and_then(|s| u16::try_from(s).ok());
-    let words = e.some_of("error");
-    let error: Vec<_> = ERROR_KINDS
-        .into_iter()
-        .filter(|k| words.contains(&k.word()))
-        .collect();
-    if !words.is_empty() {
-        e.refuses(
-            &[
-                "status", "bytes", "json", "body", "contains", "headers", "location",
-            ],
-            "beside error: there is no answer",
-        );
-    }
-    let expected = Expected {
-        status,
-        error,
-        bytes: e.whole("bytes", 0, u64::MAX),
-        json: e.json("json"),
-        body: e.text("body").map(Into::into),
-        contains: e
-            .texts("contains")
-            .iter()
-            .map(|(_, t)| (*t).into())
-            .collect(),
-        headers: e
-            .text_map("headers")
-            .iter()
-            .map(|(name, value)| (name.to_lowercase(), (*value).into()))
-            .collect(),
-        location: e.text("location").map(Into::into),
-        within: e.duration("within"),
-    };
-    if e.node.entries().is_empty() {
-        e.log.bad(
-            e.node,
-            "nothing is expected",
-            "write status, error, bytes, json, body, contains, headers, location or within",
-        );
-    }
-    expected
 }
 
 /// A URL must be one, and its host must be a Service of the system that has that port.

@@ -63,11 +63,7 @@ fn terminates(i: &Object, method: &Method) -> Option<CheckKind> {
     has_field(i, node, field, &collect, method);
     Some(CheckKind::SagaTerminates {
         field: field.into(),
-        outcomes: i
-            .texts("outcomes")
-            .iter()
-            .map(|(_, t)| (*t).into())
-            .collect(),
+        outcomes: i.some_texts("outcomes"),
         at_least: i.whole("atLeast", 1, u64::MAX).unwrap_or(1),
         collect,
     })
@@ -96,13 +92,12 @@ fn collect_of(of: &Object, field: &str, method: &Method) -> Option<String> {
 }
 
 fn fields(i: &Object, collects: &[&String], method: &Method) -> Vec<String> {
-    let all = i.texts("fields");
-    for (node, field) in &all {
+    for (node, field) in i.texts("fields") {
         collects
             .iter()
             .for_each(|c| has_field(i, node, field, c, method));
     }
-    all.into_iter().map(|(_, field)| field.into()).collect()
+    i.some_texts("fields")
 }
 
 /// `{ status: [A, B], price: 3 }`
@@ -121,7 +116,12 @@ fn filter(of: &Object, collect: &str, method: &Method) -> Filter {
     let mut filter = Filter::new();
     for entry in node.entries() {
         has_field(of, &entry.node, &entry.key, collect, method);
-        let values = match &entry.node.kind {
+        if entry.node.is_empty() {
+            let message = format!("no row has nothing as its {}", entry.key);
+            of.log
+                .bad(&entry.node, message, "write a value, or several");
+        }
+        let values: Vec<String> = match &entry.node.kind {
             Kind::List(items) => items.iter().filter_map(scalar).collect(),
             _ => scalar(&entry.node).into_iter().collect(),
         };

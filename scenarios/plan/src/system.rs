@@ -77,6 +77,23 @@ impl System {
         of_kind.find_map(|o| o["apiVersion"].as_str())
     }
 
+    /// The API version of a kind that a CustomResourceDefinition among the manifests defines.
+    pub fn defined(&self, kind: &str) -> Option<String> {
+        let mut definitions = self
+            .objects()
+            .filter(|o| o["kind"] == "CustomResourceDefinition");
+        let spec = definitions
+            .find(|o| o["spec"]["names"]["kind"] == kind)?
+            .get("spec")?;
+        let versions = spec["versions"].as_array()?;
+        let served = versions.iter().find(|v| v["served"] != false)?;
+        Some(format!(
+            "{}/{}",
+            spec["group"].as_str()?,
+            served["name"].as_str()?
+        ))
+    }
+
     /// Puts down that nothing of that name makes pods.
     pub fn must_have_workload(&self, name: &str, node: &Node, log: &Log) {
         let others = WORKLOADS.iter().flat_map(|kind| self.names(kind));

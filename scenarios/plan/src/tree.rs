@@ -111,6 +111,20 @@ impl Node {
         }
     }
 
+    /// A list without items, or a map without entries.
+    pub fn is_empty(&self) -> bool {
+        match &self.kind {
+            Kind::List(items) => items.is_empty(),
+            Kind::Map(entries) => entries.is_empty(),
+            Kind::Scalar(_) => false,
+        }
+    }
+
+    /// A value that stands for nothing.
+    pub fn is_null(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar(s) if s.value().is_null())
+    }
+
     /// Its items; none if it is not a list.
     pub fn items(&self) -> &[Node] {
         match &self.kind {

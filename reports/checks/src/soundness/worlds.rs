@@ -1,5 +1,5 @@
 //! The same run twice: once as if all had gone well in the time that is in doubt, once as if nothing had.
-use super::OfLoad;
+use super::{OfLoad, PART_MIN};
 use model::{Fact, Micros, Observation, RequestFact, Timeline};
 
 /// How a request fails of which nothing is known: as what is asked would count it.
@@ -22,15 +22,19 @@ pub(crate) fn good(loads: &[OfLoad], timeline: &Timeline) -> Option<Timeline> {
         let took = r.done.saturating_sub(at).saturating_sub(delay);
         let mut better = r.clone();
         (better.sent, better.done) = (at, at + took);
+        // Whether it would have been in time cannot be seen any more where much of it was not the system's.
+        let late_by_delay = r.is_late() && delay.0 >= r.done.saturating_sub(at).0 / PART_MIN;
         if excused {
             answer(&mut better);
+        } else if late_by_delay {
+            better.unmet = None;
         }
         Some(better)
     })
 }
 
 fn answer(r: &mut RequestFact) {
-    (r.status, r.error) = (Some(200), None);
+    (r.status, r.error, r.unmet) = (Some(200), None, None);
 }
 
 /// Nothing went well: what was not sent in time would have failed.
@@ -100,4 +104,33 @@ fn changed(
     });
     let all: Vec<Observation> = all.collect();
     any.then(|| Timeline::new(all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture::{Story, ms},
+        soundness::Soundness,
+    };
+
+    fn unmet(story: Story) -> Vec<Option<String>> {
+        let (plan, timeline) = (story.plan(), story.timeline());
+        let sound = Soundness::of(&plan, &timeline);
+        let better = good(&sound.loads, &timeline).unwrap_or(timeline);
+        let at_2500 = better.requests("siege").filter(|(due, _)| *due == ms(2500));
+        at_2500.map(|(_, r)| r.unmet.clone()).collect()
+    }
+
+    #[test]
+    fn an_answer_that_was_late_because_it_was_sent_late_may_have_been_in_time() {
+        let late = |what| {
+            Story::rollout()
+                .unexpected(2500..2510, what)
+                .sent_late(2500, 60)
+        };
+        assert_eq!(unmet(late("took 62.0 ms, not less than 50.0 ms")), [None]);
+        let wrong = "$.price is 0, expected 10";
+        assert_eq!(unmet(late(wrong)), [Some(wrong.to_string())]);
+    }
 }

@@ -70,7 +70,7 @@ fn contrast(report: &Report) -> Markup {
             table.cards {
                 thead { tr {
                     th { "Arm" } th { "Verdict" } th.number { "Availability" } th.number { "Failed" }
-                    th.number { "Longest window" } th.number { "p99" }
+                    th.number { "Longest window" } th.number { "p99 of good ones" }
                 } }
                 tbody { @for (i, arm) in report.arms.iter().enumerate() { (row(i, arm)) } }
             }
@@ -100,7 +100,7 @@ fn row(index: usize, arm: &ArmReport) -> Markup {
             td.number data-label="Longest window" {
                 (figure(load.map(|_| longest.map_or("none".into(), |m| m.to_string()))))
             }
-            td.number data-label="p99" { (figure(load.map(|l| words::seconds(l.response[2])))) }
+            td.number data-label="p99 of good ones" { (figure(load.map(|l| words::seconds(l.response[2])))) }
         }
     }
 }

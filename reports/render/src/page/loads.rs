@@ -125,7 +125,9 @@ fn times(arm: &ArmReport, load: &LoadSummary) -> Markup {
             }
         }
         p.note {
-            (counted(arm, load)) " The generator was at most " (words::seconds(load.lag_max)) " late."
+            (counted(arm, load))
+            " Failed requests are not in it; an objective for latency.p50 to latency.p999 takes them as never answered. "
+            "The generator was at most " (words::seconds(load.lag_max)) " late."
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The worker against servers on loopback.
 mod closed;
 mod errors;
+mod expect;
 mod lists;
 mod open;
 mod process;

@@ -129,7 +129,7 @@ fn asked(check: &Check) -> String {
     }
 }
 
-fn answer(expected: &Expected) -> String {
+pub(super) fn answer(expected: &Expected) -> String {
     let errors: Vec<&str> = expected.error.iter().map(|e| e.word()).collect();
     let parts = [
         expected.status.map(|s| format!("HTTP {s}")),

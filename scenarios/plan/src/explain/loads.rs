@@ -101,6 +101,9 @@ pub(super) fn request(request: &Request) -> String {
             length(until)
         );
     }
+    if let Some(expect) = &request.expect {
+        let _ = write!(text, "; a good answer: {}", super::checks::answer(expect));
+    }
     for save in &request.save {
         let from = match &save.from {
             Source::Location => "the id in its Location",

@@ -11,7 +11,7 @@ pub const OBJECTIVES: [&str; 4] = [
     "edge",
 ];
 
-const METRIC_ABOUT: &str = "A figure. Of a load or a step with requests: availability, errorRatio, errors, errors.<kind> (dns, connectionRefused, connectionReset, timeout, protocol, other), status.<code> (answers with that code), unavailability.windows, .longest, .total, latency.p50, .p90, .p99, .p999, requests, throughput (good answers a second). Of a workload: replicas.max, .min, .last (ready ones), replicas.desired.max, .min, .last (asked for), scaleOut.reaction (from the first request until more are asked for), restarts, restart.first (from when a container ran to its first restart), crashLoop.restarts (RESTARTS when CrashLoopBackOff is first seen). Of an edge: calls, rate (a second), errors (answers of 400 and more, or none), errorRatio, latency.mean, .p50, .p90, .p99 (of calls that ended well), breaker.opened (how often), breaker.rejected (calls it refused), breaker.timeToOpen (from the first step); of events the first four.";
+const METRIC_ABOUT: &str = "A figure. Of a load or a step with requests: availability, errorRatio, errors, errors.<kind> (dns, connectionRefused, connectionReset, timeout, protocol, other), status.<code> (answers with that code), unavailability.windows, .longest, .total, latency.p50, .p90, .p99, .p999 (a failed request took for ever), latency.good.p50, .p90, .p99, .p999 (of those that were answered well), requests, throughput (good answers a second). Of a workload: replicas.max, .min, .last (ready ones), replicas.desired.max, .min, .last (asked for), scaleOut.reaction (from the first request until more are asked for), restarts, restart.first (from when a container ran to its first restart), crashLoop.restarts (RESTARTS when CrashLoopBackOff is first seen). Of an edge: calls, rate (a second), errors (answers of 400 and more, or none), errorRatio, latency.mean, .p50, .p90, .p99 (of calls that ended well), breaker.opened (how often), breaker.rejected (calls it refused), breaker.timeToOpen (from the first step); of events the first four.";
 
 pub static OBJECTIVE: Type = Type {
     name: "objective",
@@ -84,7 +84,7 @@ pub static OBJECTIVE: Type = Type {
 };
 
 /// The words for figures of loads and steps; besides them there is status.<code>.
-const LOAD_METRICS: [&str; 18] = [
+const LOAD_METRICS: [&str; 22] = [
     "availability",
     "errorRatio",
     "errors",
@@ -101,6 +101,10 @@ const LOAD_METRICS: [&str; 18] = [
     "latency.p90",
     "latency.p99",
     "latency.p999",
+    "latency.good.p50",
+    "latency.good.p90",
+    "latency.good.p99",
+    "latency.good.p999",
     "requests",
     "throughput",
 ];

@@ -67,6 +67,11 @@ pub static LOAD: Type = Type {
             Form::Bool,
             "The load itself is what hurts: the mutant no-fault sends nothing in its place. Default: false.",
         ),
+        may(
+            "expect",
+            Form::Object(&EXPECT),
+            "What every answer must be to be a good one; a request may say it for itself. Default: a status below 400, which a good answer always has.",
+        ),
         must(
             "requests",
             Form::List(&REQUEST),
@@ -117,7 +122,7 @@ pub static REQUEST: Type = Type {
         may(
             "expect",
             Form::Object(&EXPECT),
-            "In a step with requests: what the answer must be.",
+            "What the answer must be; in a load an answer that is not so is a failed request. Default in a load: what the load expects.",
         ),
         may(
             "until",
@@ -169,7 +174,11 @@ pub static EXPECT: Type = Type {
             Form::Text,
             "What the Location header begins with; a number follows.",
         ),
-        may("within", Form::Duration, "The answer took less than this."),
+        may(
+            "within",
+            Form::Duration,
+            "The answer took less than this, from when the request was due.",
+        ),
     ],
 };
 

@@ -1,5 +1,6 @@
 //! Scenario files in, plans or problems out.
 mod catalogue;
+mod content;
 mod coverage;
 mod mistakes;
 mod plans;

@@ -53,7 +53,6 @@ fn every_typo_of_a_file_is_told_with_its_line() {
             "a.yaml:11:5: spec.load.duratoin: no such field in a load; did you mean duration?",
             "a.yaml:12:15: spec.load.duration: \"30\" has no unit; write 30s, 5m or 1h",
             "a.yaml:15:9: spec.load.requests[0].metod: no such field in a request; did you mean method?",
-            "a.yaml:16:17: spec.load.requests[0].expect: expect means nothing in a load: judge it with objectives; leave it out",
             "a.yaml:19:11: spec.method[0].at: \"2 sec\" is no duration; write 30s, 5m or 1h",
             "a.yaml:20:22: spec.method[0].fault.type: no such type: \"servce-down\"; did you mean service-down?",
             "a.yaml:21:13: spec.method[1].name: two steps are named \"one\"; give one another name",
@@ -266,13 +265,13 @@ fn what_is_saved_has_a_name_and_a_path_and_what_is_used_was_saved() {
         [
             "a.yaml:11:70: spec.method[0].requests[0].save.seq: \"seq\" is no name for something saved; write letters and digits, as roomId",
             "a.yaml:11:83: spec.method[0].requests[0].save.price: \"price\" is no path; write a JSONPath, as $.id or $.status.conditions[?@.type=='Ready'].status",
-            "a.yaml:12:11: spec.method[0].requests[1]: a request with until needs expect; what the answer must be",
+            "a.yaml:12:11: spec.method[0].requests[1]: a request with until needs expect; what the answer must be; in a load an answer that is not so is a failed request",
             "a.yaml:12:18: spec.method[0].requests[1].url: no such placeholder: {{rom}}; did you mean {{room}}?",
             "a.yaml:13:58: spec.method[0].requests[2].weight: weight means nothing in requests that are sent once: write it in a load; leave it out",
             "a.yaml:13:86: spec.method[0].requests[2].expect.json.price: no such placeholder: {{pricee}}; did you mean {{price}}?",
             "a.yaml:15:51: spec.method[1].load.thinkTime: thinkTime means nothing in an open load: write model: closed, or rate; leave it out",
             "a.yaml:15:97: spec.method[1].load.requests[0].save: in an open load no request waits for the answer of another; write users in place of rate, or leave it out",
-            "a.yaml:15:122: spec.method[1].load.requests[0].until: until means nothing in a load: judge it with objectives; leave it out",
+            "a.yaml:15:122: spec.method[1].load.requests[0].until: until means nothing in a load: nothing is asked again there; leave it out",
         ]
     );
 }
@@ -313,6 +312,7 @@ fn what_is_looked_at_and_changed_in_the_cluster_is_said_in_full() {
             "a.yaml:14:57: spec.method[5].await.workload: workload means nothing beside name; leave it out",
             "a.yaml:15:33: spec.method[6].await.kind: workload chooses pods, and not a Service; write kind: Pod, or name in place of workload",
             "a.yaml:15:82: spec.method[6].await.path: path means nothing beside condition; leave it out",
+            "a.yaml:16:53: spec.method[7].await.path: no Pod has \"a\"; there is apiVersion, kind, metadata, spec, status",
             "a.yaml:16:73: spec.method[7].await.exists: exists means nothing beside is; leave it out",
             "a.yaml:17:55: spec.method[8].await.exists: 1 is neither true nor false; write true or false, without quotes",
             "a.yaml:18:25: spec.method[9].apply: an apply without patches needs manifest; the file that is applied, relative to this file",

@@ -306,6 +306,7 @@ pub fn worker(requests: u32) -> Script {
             location: None,
             headers: Default::default(),
             body: None,
+            unmet: None,
         })
     };
     let ended = Line::Ended {
