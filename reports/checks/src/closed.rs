@@ -102,6 +102,14 @@ mod tests {
         let waits = of(&frozen(), |s| waits(&load, s));
         assert_eq!(waits.len(), 19);
         assert_eq!((waits[0], waits[18]), (ms(192), ms(12)));
+        let p90 = of(&frozen(), |s| {
+            let all = Sample::of(&frozen().timeline(), s.step)
+                .of_load(&load)
+                .times()
+                .0;
+            all[all.len() * 9 / 10]
+        });
+        assert_eq!(p90, ms(102), "ten of a hundred waited longer");
     }
 
     #[test]

@@ -100,7 +100,15 @@ fn perform(
             metric,
             condition,
             step,
-        } => metric::check(*metric, *condition, &Sample::of(timeline, step), windows),
+        } => {
+            let load = plan.loads().find(|(name, _)| name == step);
+            let sample = Sample::of(timeline, step);
+            let sample = match load {
+                Some((_, load)) => sample.of_load(load),
+                None => sample,
+            };
+            metric::check(*metric, *condition, &sample, windows)
+        }
         CheckKind::Responses { step, expected } => responses::check(step, expected, plan, timeline),
         CheckKind::Workload {
             metric,

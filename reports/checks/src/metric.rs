@@ -177,7 +177,7 @@ fn too_few(metric: Metric, sample: &Sample) -> Option<String> {
 
 /// What the requests come to, with so many more that failed.
 fn measure(metric: Metric, sample: &Sample, windows: &[&Window], failed: u64) -> Figure {
-    let all = sample.len() + failed;
+    let all = sample.len() + sample.waits.len() as u64 + failed;
     let value = match percentile_of(metric) {
         Some((p, true)) => percentile(&sample.times().0, p),
         Some((p, false)) => percentile_of_all(&sample.times().0, all, p),

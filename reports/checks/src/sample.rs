@@ -1,5 +1,6 @@
 //! The requests of one step, in the order they were due.
-use model::{Fact, Micros, RequestFact, Timeline};
+use crate::closed;
+use model::{Fact, Load, Micros, RequestFact, Timeline};
 
 /// No window closes sooner than this after its last failure: a few lucky answers are not a recovery.
 const QUIET_MIN: Micros = Micros::from_millis(100);
@@ -14,6 +15,8 @@ pub(crate) struct Sample<'a> {
     /// Requests that were due and not sent, and of which the timeline does not say when: what would have become of them nobody knows.
     /// The others are in the time that is in doubt.
     pub dropped: u64,
+    /// How long requests of a closed load would have taken that were due by its ceiling while all users waited.
+    pub waits: Vec<Micros>,
 }
 
 impl<'a> Sample<'a> {
@@ -22,7 +25,14 @@ impl<'a> Sample<'a> {
             step,
             requests: timeline.requests(step).collect(),
             dropped: dropped(timeline, step),
+            waits: vec![],
         }
+    }
+
+    /// The same with what its load says of when requests were due.
+    pub fn of_load(self, load: &Load) -> Sample<'a> {
+        let waits = closed::waits(load, &self);
+        Sample { waits, ..self }
     }
 
     pub fn len(&self) -> u64 {
@@ -53,12 +63,14 @@ impl<'a> Sample<'a> {
         Micros(three as u64).max(QUIET_MIN)
     }
 
-    /// Times of the good requests, shortest first: from when each was due, and from when it was sent.
+    /// Times of the good requests, shortest first: from when each was due, those included that a ceiling asked for in vain, and from
+    /// when it was sent.
     pub fn times(&self) -> (Vec<Micros>, Vec<Micros>) {
         let good = || self.requests.iter().filter(|(_, r)| r.is_good());
         let mut response: Vec<Micros> =
             good().map(|(due, r)| r.done.saturating_sub(*due)).collect();
         let mut service: Vec<Micros> = good().map(|(_, r)| r.done.saturating_sub(r.sent)).collect();
+        response.extend(&self.waits);
         response.sort_unstable();
         service.sort_unstable();
         (response, service)

@@ -19,7 +19,7 @@ pub(crate) fn of(
     windows: &[Window],
     sound: &Soundness,
 ) -> LoadSummary {
-    let sample = Sample::of(timeline, step);
+    let sample = Sample::of(timeline, step).of_load(load);
     let mut requests: Vec<&RequestFact> = sample.requests.iter().map(|(_, r)| *r).collect();
     requests.sort_by_key(|r| r.done);
     let requests = || requests.iter().copied();
@@ -40,7 +40,7 @@ pub(crate) fn of(
             false => None,
         },
         dropped,
-        held_back: closed::hidden(load, &sample) + closed::waits(load, &sample).len() as u64,
+        held_back: closed::hidden(load, &sample) + sample.waits.len() as u64,
         response: PERCENTILES.map(|p| percentile(&response, p)),
         service: PERCENTILES.map(|p| percentile(&service, p)),
         lag_max: lags.max().unwrap_or_default().max(lag).as_secs_f64(),
