@@ -11,6 +11,7 @@ pub mod access;
 mod autoscaler;
 mod breaker;
 pub mod canary;
+mod described;
 mod exporter;
 mod facts;
 pub mod look;

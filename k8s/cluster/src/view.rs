@@ -1,5 +1,5 @@
 //! What is in a namespace, as far as the watches have told.
-use model::{BreakerState, Fact, PodState};
+use model::{BreakerState, ContainerState, DeploymentSpec, Fact, PodSpec, PodState, ServiceSpec};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A namespace at one moment. Everything in it has been written to the timeline as well.
@@ -7,12 +7,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub struct View {
     /// Pods by uid; those that are gone are not in it.
     pub pods: BTreeMap<String, PodState>,
+    /// Containers of these pods that are or were in trouble, by the uid of their pod and their name.
+    pub containers: BTreeMap<(String, String), ContainerState>,
+    /// What these pods were made as, by uid.
+    pub specs: BTreeMap<String, PodSpec>,
     /// Where pods may have their metrics, by uid; those without such a place are not in it.
     pub exporters: BTreeMap<String, Vec<String>>,
     /// Deployments by name.
     pub deployments: BTreeMap<String, Replicas>,
     /// Names of Services.
     pub services: BTreeSet<String>,
+    /// Whom Services select, by name.
+    pub selectors: BTreeMap<String, ServiceSpec>,
+    /// How Deployments replace their pods, by name.
+    pub rollouts: BTreeMap<String, DeploymentSpec>,
     /// Ready endpoints by the name of their Service.
     pub endpoints: BTreeMap<String, u32>,
     /// Autoscalers by name, as they were told last.
@@ -70,6 +78,54 @@ impl View {
             self.pods.insert(pod.uid.clone(), pod.clone())
         };
         (before.as_ref() != Some(&pod)).then_some(Fact::Pod(pod))
+    }
+
+    /// Takes up what a pod was made as; says what to write down, once for each pod.
+    pub(crate) fn see_spec(&mut self, uid: &str, spec: PodSpec, gone: bool) -> Option<Fact> {
+        if gone {
+            self.specs.remove(uid);
+            return None;
+        }
+        let before = self.specs.insert(uid.into(), spec.clone());
+        before.is_none().then_some(Fact::PodSpec(spec))
+    }
+
+    /// Takes up the containers of a pod; says what to write down. That one begins or runs is no news, how it ended is.
+    pub(crate) fn see_containers(
+        &mut self,
+        uid: &str,
+        now: Vec<ContainerState>,
+        gone: bool,
+    ) -> Vec<Fact> {
+        let mut news = vec![];
+        for container in now {
+            let key = (uid.to_string(), container.container.clone());
+            let before = self.containers.get(&key);
+            let is_news = match before {
+                Some(before) => *before != container,
+                None => container.waiting.is_some() || container.ended.is_some(),
+            };
+            if is_news {
+                self.containers.insert(key, container.clone());
+                news.push(Fact::Container(container));
+            }
+        }
+        if gone {
+            self.containers.retain(|(of, _), _| of != uid);
+        }
+        news
+    }
+
+    /// Takes up a Service; says what to write down, nothing when nothing changed.
+    pub(crate) fn see_service(&mut self, spec: ServiceSpec) -> Option<Fact> {
+        let before = self.selectors.insert(spec.service.clone(), spec.clone());
+        (before.as_ref() != Some(&spec)).then_some(Fact::Service(spec))
+    }
+
+    /// Takes up how a Deployment replaces its pods; says what to write down, nothing when nothing changed.
+    pub(crate) fn see_rollout(&mut self, spec: DeploymentSpec) -> Option<Fact> {
+        let before = self.rollouts.insert(spec.deployment.clone(), spec.clone());
+        (before.as_ref() != Some(&spec)).then_some(Fact::Deployment(spec))
     }
 
     /// Takes up where a pod may have its metrics.
@@ -132,16 +188,48 @@ impl View {
         }
     }
 
-    /// The counts of all and what the cluster warned of last, for a message that says why something is not as it should be.
+    /// What keeps pods and Services from working, each in one sentence: what a container waits for or how it ended, whom a Service
+    /// does not find, what a Deployment's controller complains of.
+    pub fn troubles(&self) -> Vec<String> {
+        let containers = self.containers.iter().filter_map(|((uid, _), c)| {
+            let is_well = self.pods.get(uid).is_some_and(|p| p.ready);
+            let trouble = c.trouble().filter(|_| !is_well && !c.terminating);
+            trouble.map(|what| format!("{} {what}", c.pod))
+        });
+        let own = |p: &&PodState| !p.reason.is_empty() && !self.has_told(&p.uid);
+        let pods = self.pods.values().filter(own);
+        let pods = pods.map(|p| format!("{} {}", p.name, p.reason));
+        let lonely = self.selectors.values().filter(|s| !s.selector.is_empty());
+        let lonely = lonely.filter(|s| !self.specs.values().any(|pod| s.selects(&pod.labels)));
+        let lonely = lonely.map(|s| {
+            let selector = model::look::selector(&s.selector);
+            format!("Service {} selects no pod ({selector})", s.service)
+        });
+        let rollouts = self.rollouts.values().flat_map(|r| {
+            let said = r.troubles.iter();
+            said.map(|t| format!("Deployment {}: {}: {}", r.deployment, t.word, t.message))
+        });
+        containers
+            .chain(pods)
+            .chain(lonely)
+            .chain(rollouts)
+            .collect()
+    }
+
+    fn has_told(&self, uid: &str) -> bool {
+        let mut told = self.containers.iter().filter(|((of, _), _)| of == uid);
+        told.any(|(_, c)| c.trouble().is_some())
+    }
+
+    /// The counts of all, what keeps them from being ready, and what the cluster warned of last, for a message that says why
+    /// something is not as it should be.
     pub fn summary(&self) -> String {
         let counts = self
             .deployments
             .iter()
             .map(|(name, r)| format!("{name} {}/{} ready", r.ready, r.desired));
-        let troubled = self.pods.values().filter(|p| !p.reason.is_empty());
-        let troubles = troubled.map(|p| format!("{} {}", p.name, p.reason));
         let all: Vec<String> = counts
-            .chain(troubles)
+            .chain(self.troubles())
             .chain(self.warnings.iter().cloned())
             .collect();
         if all.is_empty() {
@@ -247,6 +335,68 @@ mod tests {
             view.summary(),
             "warning 2; warning 4; warning 5; warning 6; warning 3"
         );
+    }
+
+    #[test]
+    fn a_summary_names_what_keeps_a_pod_from_being_ready_and_whom_a_service_does_not_find() {
+        let mut view = View::default();
+        view.see_pod(pod(false, false));
+        let container = ContainerState {
+            pod: "room-1".into(),
+            container: "room".into(),
+            ended: Some(model::Ended {
+                code: 137,
+                reason: "OOMKilled".into(),
+                ..model::Ended::default()
+            }),
+            ..ContainerState::default()
+        };
+        let labels = |app: &str| [("app".to_string(), app.to_string())].into();
+        let spec = PodSpec {
+            labels: labels("room"),
+            ..PodSpec::default()
+        };
+        let service = |name: &str, app: &str| ServiceSpec {
+            service: name.into(),
+            selector: labels(app),
+            ..ServiceSpec::default()
+        };
+        view.see_spec("u1", spec, false);
+        view.see_service(service("room", "room"));
+        view.see_service(service("shop", "shopp"));
+        view.see_rollout(DeploymentSpec {
+            deployment: "shop".into(),
+            troubles: vec![model::Reason {
+                word: "FailedCreate".into(),
+                message: "exceeded quota".into(),
+            }],
+            ..DeploymentSpec::default()
+        });
+        assert_eq!(
+            view.see_containers("u1", vec![container.clone()], false),
+            [Fact::Container(container.clone())]
+        );
+        assert_eq!(view.see_containers("u1", vec![container], false), []);
+        assert_eq!(
+            view.summary(),
+            "room-1 container room was OOMKilled (exit code 137); Service shop selects no pod (app=shopp); \
+             Deployment shop: FailedCreate: exceeded quota"
+        );
+        // One that runs again and is ready is in no trouble any more.
+        view.see_pod(pod(true, false));
+        assert!(!view.summary().contains("OOMKilled"));
+    }
+
+    #[test]
+    fn that_a_container_runs_is_no_news_and_what_a_pod_was_made_as_is_told_once() {
+        let mut view = View::default();
+        let runs = ContainerState::default();
+        assert_eq!(view.see_containers("u1", vec![runs], false), []);
+        let spec = PodSpec::default();
+        assert!(view.see_spec("u1", spec.clone(), false).is_some());
+        assert_eq!(view.see_spec("u1", spec.clone(), false), None);
+        assert_eq!(view.see_spec("u1", spec, true), None);
+        assert!(view.specs.is_empty());
     }
 
     #[test]
