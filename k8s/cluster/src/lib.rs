@@ -19,6 +19,7 @@ mod needs;
 mod objects;
 mod observe;
 mod pods;
+mod troubles;
 mod view;
 mod watch;
 pub mod worker;

@@ -1,6 +1,6 @@
 //! report.md: in short, for the summary of a CI step.
 use crate::words;
-use model::{ArmReport, Finding, Report, Verdict};
+use model::{ArmReport, CheckKind, Finding, Report, Verdict};
 use std::fmt::Write;
 
 /// So many windows of an arm are listed.
@@ -73,8 +73,10 @@ fn write_arm(text: &mut String, arm: &ArmReport, named: bool) -> std::fmt::Resul
         )?;
     }
     writeln!(text)?;
-    for finding in judgement.findings.iter().filter(|f| !f.evidence.is_empty()) {
-        if finding.verdict != Verdict::Pass {
+    for (finding, check) in judgement.findings.iter().zip(&arm.plan.checks) {
+        // Windows are told below.
+        let is_metric = matches!(check.kind, CheckKind::Metric { .. });
+        if finding.verdict != Verdict::Pass && !finding.evidence.is_empty() && !is_metric {
             write_evidence(text, finding)?;
         }
     }

@@ -344,7 +344,7 @@ async fn ready(stage: &Stage) -> Result<(), String> {
 fn because(missing: String, view: &View) -> String {
     let mut all = vec![missing];
     all.extend(view.troubles());
-    all.extend(view.warnings.iter().cloned());
+    all.extend(view.news());
     all.join("; ")
 }
 
