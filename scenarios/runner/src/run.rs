@@ -245,6 +245,10 @@ fn observe(plan: &Plan, world: &World, recorder: &Recorder) -> Observer {
 fn is_of_canary(fact: &Fact) -> bool {
     match fact {
         Fact::Pod(pod) => pod.owner == CANARY,
+        Fact::Container(container) => container.owner == CANARY,
+        Fact::PodSpec(spec) => spec.owner == CANARY,
+        Fact::Deployment(spec) => spec.deployment == CANARY,
+        Fact::Service(spec) => spec.service == CANARY,
         Fact::Replicas { deployment, .. } => deployment == CANARY,
         Fact::Endpoints { service, .. } => service == CANARY,
         Fact::Event { object, .. } => object
