@@ -11,7 +11,8 @@ impl View {
             let trouble = c.trouble().filter(|_| !is_well && !c.terminating);
             trouble.map(|what| format!("{} {what}", c.pod))
         });
-        let own = |p: &&PodState| !p.reason.is_empty() && !self.has_told(&p.uid);
+        let is_well = |p: &PodState| p.reason.is_empty() || p.phase == "Succeeded";
+        let own = |p: &&PodState| !is_well(p) && !self.has_told(&p.uid);
         let pods = self.pods.values().filter(own);
         let pods = pods.map(|p| format!("{} {}", p.name, p.reason));
         let lonely = self.selectors.values().filter(|s| !s.selector.is_empty());
@@ -56,6 +57,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Replicas;
     use model::{ContainerState, DeploymentSpec, Fact, PodSpec, ServiceSpec};
 
     fn pod(ready: bool, gone: bool) -> PodState {
@@ -113,11 +115,26 @@ mod tests {
             [Fact::Container(container.clone())]
         );
         assert_eq!(view.see_containers("u1", vec![container], false), []);
+        let counts = |ready| Replicas {
+            desired: 1,
+            ready,
+            ..Replicas::default()
+        };
+        view.see_deployment("room", Some(counts(0)));
+        view.see_deployment("well", Some(counts(1)));
         assert_eq!(
             view.summary(),
-            "room-1 container room was OOMKilled (exit code 137); Service shop selects no pod (app=shopp); \
+            "room 0/1 ready; room-1 container room was OOMKilled (exit code 137); Service shop selects no pod (app=shopp); \
              Deployment shop: FailedCreate: exceeded quota"
         );
+        let done = PodState {
+            uid: "u2".into(),
+            phase: "Succeeded".into(),
+            reason: "Completed".into(),
+            ..pod(false, false)
+        };
+        view.see_pod(done);
+        assert!(!view.summary().contains("Completed"));
         // A warning that says the same once more is left out.
         view.warn("Pod/room-1: Back-off restarting failed container room".into());
         view.warn("Pod/room-1: Liveness probe failed: 404".into());

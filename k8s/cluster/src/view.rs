@@ -191,10 +191,11 @@ impl View {
     /// The counts of all, what keeps them from being ready, and what the cluster warned of last, for a message that says why
     /// something is not as it should be.
     pub fn summary(&self) -> String {
-        let counts = self
-            .deployments
-            .iter()
-            .map(|(name, r)| format!("{name} {}/{} ready", r.ready, r.desired));
+        let lacks = self.deployments.values().any(|r| r.ready < r.desired);
+        // Where some are not ready, those that are need no word.
+        let counts = self.deployments.iter();
+        let counts = counts.filter(|(_, r)| !lacks || r.ready < r.desired);
+        let counts = counts.map(|(name, r)| format!("{name} {}/{} ready", r.ready, r.desired));
         let all: Vec<String> = counts.chain(self.troubles()).chain(self.news()).collect();
         if all.is_empty() {
             "there is no Deployment".into()

@@ -13,7 +13,8 @@ pub(super) fn signs(seen: &Seen) -> Vec<Sign> {
     let unknown = services.iter().flat_map(|(at, s)| unknown(seen, *at, s));
     let windows = seen.windows.iter();
     let refused = windows.filter_map(|window| refused(seen, window, &services));
-    unknown.chain(refused).collect()
+    let unreached = unreached(seen, &services);
+    unknown.chain(refused).chain(unreached).collect()
 }
 
 /// Ports that no container of the Service's pods says it has.
@@ -81,6 +82,34 @@ fn refused(seen: &Seen, window: &Window, services: &[(Micros, &ServiceSpec)]) ->
     let object = format!("Service/{}", service.service);
     let what = "connection refused";
     Some(Sign::at(window.from, rank::NOBODY_LISTENS, what, object, detail).until(window.to))
+}
+
+/// A Service with ready pods to which the gate got no connection.
+fn unreached(seen: &Seen, services: &[(Micros, &ServiceSpec)]) -> Option<Sign> {
+    let (at, because) = seen.facts().find_map(|(at, fact)| match fact {
+        Fact::NotSteady { because } => Some((at, because)),
+        _ => None,
+    })?;
+    let said = because.strip_prefix("no connection to ")?;
+    let address = said.strip_prefix("http://").unwrap_or(said);
+    let (host, rest) = address.split_once(':')?;
+    let number = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    let (_, service) = services.iter().find(|(_, s)| s.service == host)?;
+    let mut ports = service.ports.iter();
+    let (_, target) = ports.find(|(port, _)| port.to_string() == number)?;
+    let ready = fewest_ready(seen, host, at, at).filter(|ready| *ready > 0)?;
+    let detail = format!(
+        "nobody answers at its port {number}, which leads to port {target} of {}",
+        crate::count(ready.into(), "ready pod")
+    );
+    let object = format!("Service/{host}");
+    Some(Sign::at(
+        at,
+        rank::NOBODY_LISTENS,
+        "nobody listens",
+        object,
+        detail,
+    ))
 }
 
 fn is_asked(seen: &Seen, step: &str, service: &ServiceSpec) -> bool {

@@ -362,6 +362,27 @@ fn refused_although_a_pod_counts_as_ready_means_that_nobody_listens() {
 }
 
 #[test]
+fn a_service_that_the_gate_did_not_reach_is_named_with_the_port_it_leads_to() {
+    let because = "no connection to review:8080: Connection refused; pods are well";
+    let story = Story::rollout()
+        .without(|f| matches!(f, Fact::Steady { .. } | Fact::Request(_)))
+        .with(ms(50), service("review", "9090"))
+        .with(ms(100), made("review-old", |_, _| {}))
+        .with(
+            ms(1000),
+            Fact::NotSteady {
+                because: because.into(),
+            },
+        );
+    assert_eq!(
+        told(story),
+        [
+            "+1.000 s nobody listens: Service/review: nobody answers at its port 8080, which leads to port 9090 of 1 ready pod"
+        ]
+    );
+}
+
+#[test]
 fn a_port_in_use_is_told_in_the_programs_own_words() {
     let story = failing().with(ms(2200), ended(1, "Error", 1)).with(
         ms(2230),
