@@ -20,6 +20,8 @@ pub(crate) fn state_of(pod: &Pod, gone: bool) -> Option<PodState> {
     let containers = status
         .and_then(|s| s.container_statuses.as_deref())
         .unwrap_or_default();
+    // The pod's own word comes first: `Evicted`, `DeadlineExceeded`.
+    let own = status.and_then(|s| s.reason.clone());
     let reasons = containers.iter().filter_map(|c| {
         let state = c.state.as_ref()?;
         let waiting = state.waiting.as_ref().and_then(|w| w.reason.clone());
@@ -46,7 +48,9 @@ pub(crate) fn state_of(pod: &Pod, gone: bool) -> Option<PodState> {
             .iter()
             .map(|c| u32::try_from(c.restart_count).unwrap_or(0))
             .sum(),
-        reason: reasons
+        reason: own
+            .into_iter()
+            .chain(reasons)
             .filter(|r| r != "ContainerCreating")
             .collect::<Vec<_>>()
             .join(", "),
@@ -54,7 +58,7 @@ pub(crate) fn state_of(pod: &Pod, gone: bool) -> Option<PodState> {
 }
 
 /// The Deployment (the ReplicaSet's name without the template's hash) or Job that made a pod.
-fn owner_of(pod: &Pod) -> String {
+pub(crate) fn owner_of(pod: &Pod) -> String {
     let Some(owner) = pod
         .owner_references()
         .iter()

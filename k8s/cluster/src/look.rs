@@ -126,6 +126,29 @@ impl Cluster {
         log.map_err(doing(format!("reading the log of {pod}")))
     }
 
+    /// The end of the log of a container that has ended: with `previous` of the start before the one that is current.
+    ///
+    /// # Errors
+    /// When there is no such log.
+    pub async fn last_words(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        previous: bool,
+        lines: i64,
+    ) -> Result<String, Error> {
+        let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
+        let params = LogParams {
+            container: Some(container.into()),
+            previous,
+            tail_lines: Some(lines),
+            ..LogParams::default()
+        };
+        let log = pods.logs(pod, &params).await;
+        log.map_err(doing(format!("reading the last words of {pod}")))
+    }
+
     /// Names of pods with a label selector, sorted.
     ///
     /// # Errors

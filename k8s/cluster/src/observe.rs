@@ -2,6 +2,7 @@
 use crate::{
     Cluster, Error, View, autoscaler,
     breaker::{self, DestinationRule},
+    described::{containers_of, deployment_of, service_of, spec_of},
     exporter,
     facts::{event_fact, ready_endpoints, replicas, state_of},
     watch::{Told, told},
@@ -76,7 +77,14 @@ impl Observer {
                     if let Some(state) = &state {
                         view.see_exporter(&state.uid, exporter);
                     }
-                    state.and_then(|p| view.see_pod(p)).into_iter().collect()
+                    let Some(state) = state else { return vec![] };
+                    let uid = state.uid.clone();
+                    let containers = containers_of(&event.object);
+                    // What it was made as is told before it changes, and how its containers ended before it is gone.
+                    let spec = view.see_spec(&uid, spec_of(&event.object), event.gone);
+                    let containers = view.see_containers(&uid, containers, event.gone);
+                    let pod = view.see_pod(state);
+                    spec.into_iter().chain(containers).chain(pod).collect()
                 });
             },
         ));
@@ -89,7 +97,12 @@ impl Observer {
                     event.object.name_any(),
                     (!event.gone).then(|| replicas(&event.object)),
                 );
-                eye.see(|view| view.see_deployment(&name, now).into_iter().collect());
+                let spec = (!event.gone).then(|| deployment_of(&event.object));
+                eye.see(|view| {
+                    let spec = spec.and_then(|spec| view.see_rollout(spec));
+                    let counts = view.see_deployment(&name, now);
+                    spec.into_iter().chain(counts).collect()
+                });
             },
         ));
         watches.spawn(each(
@@ -101,10 +114,13 @@ impl Observer {
                 eye.see(|view| {
                     if event.gone {
                         view.services.remove(&name);
-                    } else {
-                        view.services.insert(name);
+                        view.selectors.remove(&name);
+                        return vec![];
                     }
-                    vec![]
+                    view.services.insert(name);
+                    view.see_service(service_of(&event.object))
+                        .into_iter()
+                        .collect()
                 });
             },
         ));

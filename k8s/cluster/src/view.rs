@@ -1,5 +1,5 @@
 //! What is in a namespace, as far as the watches have told.
-use model::{BreakerState, Fact, PodState};
+use model::{BreakerState, ContainerState, DeploymentSpec, Fact, PodSpec, PodState, ServiceSpec};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A namespace at one moment. Everything in it has been written to the timeline as well.
@@ -7,12 +7,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub struct View {
     /// Pods by uid; those that are gone are not in it.
     pub pods: BTreeMap<String, PodState>,
+    /// Containers of these pods that are or were in trouble, by the uid of their pod and their name.
+    pub containers: BTreeMap<(String, String), ContainerState>,
+    /// What these pods were made as, by uid.
+    pub specs: BTreeMap<String, PodSpec>,
     /// Where pods may have their metrics, by uid; those without such a place are not in it.
     pub exporters: BTreeMap<String, Vec<String>>,
     /// Deployments by name.
     pub deployments: BTreeMap<String, Replicas>,
     /// Names of Services.
     pub services: BTreeSet<String>,
+    /// Whom Services select, by name.
+    pub selectors: BTreeMap<String, ServiceSpec>,
+    /// How Deployments replace their pods, by name.
+    pub rollouts: BTreeMap<String, DeploymentSpec>,
     /// Ready endpoints by the name of their Service.
     pub endpoints: BTreeMap<String, u32>,
     /// Autoscalers by name, as they were told last.
@@ -70,6 +78,54 @@ impl View {
             self.pods.insert(pod.uid.clone(), pod.clone())
         };
         (before.as_ref() != Some(&pod)).then_some(Fact::Pod(pod))
+    }
+
+    /// Takes up what a pod was made as; says what to write down, once for each pod.
+    pub(crate) fn see_spec(&mut self, uid: &str, spec: PodSpec, gone: bool) -> Option<Fact> {
+        if gone {
+            self.specs.remove(uid);
+            return None;
+        }
+        let before = self.specs.insert(uid.into(), spec.clone());
+        before.is_none().then_some(Fact::PodSpec(spec))
+    }
+
+    /// Takes up the containers of a pod; says what to write down. That one begins or runs is no news, how it ended is.
+    pub(crate) fn see_containers(
+        &mut self,
+        uid: &str,
+        now: Vec<ContainerState>,
+        gone: bool,
+    ) -> Vec<Fact> {
+        let mut news = vec![];
+        for container in now {
+            let key = (uid.to_string(), container.container.clone());
+            let before = self.containers.get(&key);
+            let is_news = match before {
+                Some(before) => *before != container,
+                None => container.waiting.is_some() || container.ended.is_some(),
+            };
+            if is_news {
+                self.containers.insert(key, container.clone());
+                news.push(Fact::Container(container));
+            }
+        }
+        if gone {
+            self.containers.retain(|(of, _), _| of != uid);
+        }
+        news
+    }
+
+    /// Takes up a Service; says what to write down, nothing when nothing changed.
+    pub(crate) fn see_service(&mut self, spec: ServiceSpec) -> Option<Fact> {
+        let before = self.selectors.insert(spec.service.clone(), spec.clone());
+        (before.as_ref() != Some(&spec)).then_some(Fact::Service(spec))
+    }
+
+    /// Takes up how a Deployment replaces its pods; says what to write down, nothing when nothing changed.
+    pub(crate) fn see_rollout(&mut self, spec: DeploymentSpec) -> Option<Fact> {
+        let before = self.rollouts.insert(spec.deployment.clone(), spec.clone());
+        (before.as_ref() != Some(&spec)).then_some(Fact::Deployment(spec))
     }
 
     /// Takes up where a pod may have its metrics.
@@ -132,18 +188,15 @@ impl View {
         }
     }
 
-    /// The counts of all and what the cluster warned of last, for a message that says why something is not as it should be.
+    /// The counts of all, what keeps them from being ready, and what the cluster warned of last, for a message that says why
+    /// something is not as it should be.
     pub fn summary(&self) -> String {
-        let counts = self
-            .deployments
-            .iter()
-            .map(|(name, r)| format!("{name} {}/{} ready", r.ready, r.desired));
-        let troubled = self.pods.values().filter(|p| !p.reason.is_empty());
-        let troubles = troubled.map(|p| format!("{} {}", p.name, p.reason));
-        let all: Vec<String> = counts
-            .chain(troubles)
-            .chain(self.warnings.iter().cloned())
-            .collect();
+        let lacks = self.deployments.values().any(|r| r.ready < r.desired);
+        // Where some are not ready, those that are need no word.
+        let counts = self.deployments.iter();
+        let counts = counts.filter(|(_, r)| !lacks || r.ready < r.desired);
+        let counts = counts.map(|(name, r)| format!("{name} {}/{} ready", r.ready, r.desired));
+        let all: Vec<String> = counts.chain(self.troubles()).chain(self.news()).collect();
         if all.is_empty() {
             "there is no Deployment".into()
         } else {
@@ -247,6 +300,18 @@ mod tests {
             view.summary(),
             "warning 2; warning 4; warning 5; warning 6; warning 3"
         );
+    }
+
+    #[test]
+    fn that_a_container_runs_is_no_news_and_what_a_pod_was_made_as_is_told_once() {
+        let mut view = View::default();
+        let runs = ContainerState::default();
+        assert_eq!(view.see_containers("u1", vec![runs], false), []);
+        let spec = PodSpec::default();
+        assert!(view.see_spec("u1", spec.clone(), false).is_some());
+        assert_eq!(view.see_spec("u1", spec.clone(), false), None);
+        assert_eq!(view.see_spec("u1", spec, true), None);
+        assert!(view.specs.is_empty());
     }
 
     #[test]

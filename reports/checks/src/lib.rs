@@ -7,12 +7,15 @@
 //! - `metric`, `workload`, `failures`, `responses`, `looks`, `replacement`, `endpoints`, `lost`, `duplicates`: one file a check
 //! - `closed`: what users of a closed load did not send, because they waited
 //! - `graph`: who asked whom; `edge`: what is asked of that
+//! - `causes`: why something did not hold, as an operator would say it
 //! - `collections`, `converges`: what must be true of whole lists
+//! - [`keys`]: every key that was lost or found more than once
 //! - `soundness`: what of a load's time was seen, and what was the machine's doing
 //! - `conditions`: the seven that a pass is earned by
 //! - `verdict`: how conditions and findings become one word, one reason and one exit code
 //! - `summary`, `sample`, `ledger`, `unmet`: what several of them need
 mod blows;
+mod causes;
 mod closed;
 mod collections;
 mod conditions;
@@ -26,6 +29,7 @@ mod finality;
 mod fixture;
 mod force;
 mod graph;
+pub mod keys;
 mod ledger;
 mod looks;
 mod lost;
@@ -45,6 +49,7 @@ mod workload;
 
 use model::{
     ArmReport, Check, CheckKind, Finding, Judgement, Micros, Plan, Report, Severity, Timeline,
+    Verdict,
 };
 use sample::Sample;
 use soundness::{Scales, Soundness, Weighed};
@@ -73,9 +78,15 @@ pub fn judge(plan: &Plan, timeline: &Timeline) -> Judgement {
         .map(|(step, load)| summary::of(step, load, timeline, &windows, &sound))
         .collect();
     let (verdict, reason) = verdict::conclude(&conditions, &findings);
+    let causes = match verdict {
+        Verdict::Pass => vec![],
+        _ => causes::all(plan, timeline, &windows, &findings),
+    };
     Judgement {
         verdict,
         reason,
+        causes,
+        keys: keys::counts(plan, timeline),
         not_shown: verdict::not_shown(plan, timeline, &sound),
         doubts: sound.doubts(),
         exit: verdict::exit(verdict, timeline),

@@ -1,4 +1,5 @@
 //! junit.xml: a case for each condition and objective, so that a CI server shows which one broke and since when.
+use crate::words;
 use model::{ArmReport, Finding, Report, Severity, Verdict};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
@@ -21,20 +22,20 @@ fn suite(report: &Report, arm: &ArmReport) -> TestSuite {
     let mut suite = TestSuite::new(name.as_str());
     suite.set_time(Duration::from(arm.timeline.end()));
     for condition in &arm.judgement.conditions {
-        suite.add_test_case(case(&name, condition, Severity::Fail));
+        suite.add_test_case(case(&name, condition, Severity::Fail, arm));
     }
     let severities = arm.plan.checks.iter().map(|check| check.severity);
     for (finding, severity) in arm.judgement.findings.iter().zip(severities) {
-        suite.add_test_case(case(&name, finding, severity));
+        suite.add_test_case(case(&name, finding, severity, arm));
     }
     suite
 }
 
-fn case(suite: &str, finding: &Finding, severity: Severity) -> TestCase {
+fn case(suite: &str, finding: &Finding, severity: Severity, arm: &ArmReport) -> TestCase {
     let status = match (finding.counts, finding.verdict) {
         (false, _) | (_, Verdict::Pass) => TestCaseStatus::success(),
-        (_, Verdict::Inconclusive) => unsuccessful(NonSuccessKind::Error, finding),
-        (_, Verdict::Fail) => unsuccessful(NonSuccessKind::Failure, finding),
+        (_, Verdict::Inconclusive) => unsuccessful(NonSuccessKind::Error, finding, arm),
+        (_, Verdict::Fail) => unsuccessful(NonSuccessKind::Failure, finding, arm),
     };
     let mut case = TestCase::new(finding.check.as_str(), status);
     case.set_classname(suite);
@@ -46,12 +47,21 @@ fn case(suite: &str, finding: &Finding, severity: Severity) -> TestCase {
     case
 }
 
-fn unsuccessful(kind: NonSuccessKind, finding: &Finding) -> TestCaseStatus {
+/// The message is what a CI server shows first: it has the first cause as well.
+fn unsuccessful(kind: NonSuccessKind, finding: &Finding, arm: &ArmReport) -> TestCaseStatus {
+    let causes = words::first_causes(arm);
+    let why = causes.first();
+    let why = why.map(|cause| format!("; why: {}", cause.written()));
+    let message = format!("{}{}", finding.because, why.unwrap_or_default());
+    let causes = causes
+        .iter()
+        .map(|cause| format!("why: {}", cause.written()));
+    let lines: Vec<String> = [details(finding)].into_iter().chain(causes).collect();
     let mut status = TestCaseStatus::non_success(kind);
     status
         .set_type(finding.verdict.word())
-        .set_message(finding.because.as_str())
-        .set_description(details(finding));
+        .set_message(message)
+        .set_description(lines.join("\n"));
     status
 }
 

@@ -1,10 +1,12 @@
 //! report.md: in short, for the summary of a CI step.
 use crate::words;
-use model::{ArmReport, Report, Verdict};
+use model::{ArmReport, CheckKind, Finding, Report, Verdict};
 use std::fmt::Write;
 
 /// So many windows of an arm are listed.
 const WINDOWS_MAX: usize = 10;
+/// So many causes are listed besides those of the first screen.
+const CAUSES_MAX: usize = 50;
 
 /// The report as Markdown: verdict, reason, objectives, unmet conditions, windows and the command.
 pub fn markdown(report: &Report) -> String {
@@ -52,6 +54,7 @@ fn write_arm(text: &mut String, arm: &ArmReport, named: bool) -> std::fmt::Resul
             "> Not the experiment but a test of it: {what}. {must}\n"
         )?;
     }
+    write_causes(text, arm)?;
     writeln!(
         text,
         "| | Objective | Target | Measured |\n|---|---|---|---|"
@@ -70,6 +73,16 @@ fn write_arm(text: &mut String, arm: &ArmReport, named: bool) -> std::fmt::Resul
         )?;
     }
     writeln!(text)?;
+    for (finding, check) in judgement.findings.iter().zip(&arm.plan.checks) {
+        // Windows are told below.
+        let is_metric = matches!(check.kind, CheckKind::Metric { .. });
+        if finding.verdict != Verdict::Pass && !finding.evidence.is_empty() && !is_metric {
+            write_evidence(text, finding)?;
+        }
+    }
+    if let Some(keys) = words::key_list(arm) {
+        writeln!(text, "- {}", cell(&keys))?;
+    }
     for condition in &judgement.conditions {
         if condition.verdict != Verdict::Pass {
             writeln!(
@@ -99,6 +112,38 @@ fn write_arm(text: &mut String, arm: &ArmReport, named: bool) -> std::fmt::Resul
         writeln!(text, "- not shown: {}", cell(limit))?;
     }
     writeln!(text)
+}
+
+/// Why, as an operator would say it: all of it, the first screen's part first.
+fn write_causes(text: &mut String, arm: &ArmReport) -> std::fmt::Result {
+    if arm.judgement.causes.is_empty() {
+        return Ok(());
+    }
+    let first = words::first_causes(arm).len();
+    let (first, more) = arm.judgement.causes.split_at(first);
+    writeln!(text, "Why:\n")?;
+    for cause in first {
+        let (what, rest) = (cell(&cause.what), cell(&cause.rest()));
+        writeln!(text, "- {} **{what}**: {rest}", words::offset(cause.at))?;
+    }
+    writeln!(text)?;
+    if more.is_empty() {
+        return Ok(());
+    }
+    let count = more.len();
+    writeln!(text, "<details><summary>{count} more</summary>\n")?;
+    for cause in more.iter().take(CAUSES_MAX) {
+        writeln!(text, "- {}", cell(&cause.written()))?;
+    }
+    writeln!(text, "\n</details>\n")
+}
+
+fn write_evidence(text: &mut String, finding: &Finding) -> std::fmt::Result {
+    writeln!(text, "- {}:", cell(&finding.check))?;
+    for line in &finding.evidence {
+        writeln!(text, "  - {}", cell(line))?;
+    }
+    Ok(())
 }
 
 /// Text that stays in its cell and is not taken for markup.

@@ -34,6 +34,7 @@ fn of_arm(arm: &ArmReport, named: bool, paint: &Paint) -> Vec<String> {
         let (what, must) = words::mutant(mutant);
         lines.push(format!("  mutant {}: {what}. {must}", mutant.word()));
     }
+    lines.extend(why(arm, paint));
     let severities = arm.plan.checks.iter().map(|check| check.severity);
     for (finding, severity) in judgement.findings.iter().zip(severities) {
         lines.push(objective(finding, severity, paint));
@@ -48,6 +49,9 @@ fn of_arm(arm: &ArmReport, named: bool, paint: &Paint) -> Vec<String> {
             ));
         }
     }
+    if let Some(keys) = words::key_list(arm) {
+        lines.push(format!("  {}", plain(&keys)));
+    }
     let met = judgement
         .conditions
         .iter()
@@ -57,6 +61,24 @@ fn of_arm(arm: &ArmReport, named: bool, paint: &Paint) -> Vec<String> {
         met.count(),
         judgement.conditions.len()
     )));
+    lines
+}
+
+/// What an operator would say first.
+fn why(arm: &ArmReport, paint: &Paint) -> Vec<String> {
+    let causes = words::first_causes(arm).into_iter().enumerate();
+    let mut lines: Vec<String> = causes
+        .map(|(i, cause)| {
+            let lead = if i == 0 { "why" } else { "   " };
+            let offset = words::offset(cause.at);
+            let (what, rest) = (paint.bold(&cause.what), plain(&cause.rest()));
+            format!("  {lead} {offset} {what}: {rest}")
+        })
+        .collect();
+    match words::more_causes(arm) {
+        0 => {}
+        n => lines.push(format!("      and {n} more in the report")),
+    }
     lines
 }
 

@@ -1,5 +1,8 @@
 //! How figures, instants and plans are written.
-use model::{Action, FaultKind, Micros, Mutant, Plan, Start, Step, Timeline, Verdict};
+use model::{
+    Action, ArmReport, Cause, FaultKind, Micros, Mutant, Plan, Start, Step, Timeline, Verdict,
+};
+use model::{cause::FIRST_MAX, report::KEYS_FILE};
 
 /// An instant, from the start of the run: `+2.500 s`.
 pub(crate) fn offset(at: Micros) -> String {
@@ -77,6 +80,41 @@ pub(crate) fn start(step: &Step) -> String {
 fn named(steps: &[String]) -> String {
     let quoted: Vec<String> = steps.iter().map(|step| format!("“{step}”")).collect();
     quoted.join(" and ")
+}
+
+/// The causes for the first screen: those near the trouble, or else whatever was seen.
+pub(crate) fn first_causes(arm: &ArmReport) -> Vec<&Cause> {
+    let all = &arm.judgement.causes;
+    let near = all.iter().filter(|cause| cause.is_near).count();
+    let shown = if near == 0 { all.len() } else { near };
+    all.iter().take(shown.min(FIRST_MAX)).collect()
+}
+
+/// How many causes are further down only.
+pub(crate) fn more_causes(arm: &ArmReport) -> usize {
+    arm.judgement.causes.len() - first_causes(arm).len()
+}
+
+/// `main/lost.json has all 37 lost keys and 2 that were found more than once`.
+pub(crate) fn key_list(arm: &ArmReport) -> Option<String> {
+    let (lost, repeated) = arm.judgement.keys.iter().fold((0, 0), |sum, keys| {
+        (sum.0 + keys.lost, sum.1 + keys.repeated)
+    });
+    let keys = |n: u64| match n {
+        1 => "1 key".to_string(),
+        n => format!("{n} keys"),
+    };
+    let what = match (lost, repeated) {
+        (0, 0) => return None,
+        (lost, 0) => format!("{} lost", keys(lost)),
+        (0, repeated) => format!("{} found more than once", keys(repeated)),
+        (lost, repeated) => format!(
+            "{} lost and {} found more than once",
+            keys(lost),
+            keys(repeated)
+        ),
+    };
+    Some(format!("{}/{KEYS_FILE} has {what}", arm.plan.arm))
 }
 
 /// What is wrong with taking a mutant's report for the experiment's.

@@ -1,7 +1,7 @@
 //! The files of a run that are made from its judgement.
 use crate::select::Wrong;
 use anyhow::Context;
-use model::{ExitCode, Plan, Report};
+use model::{ExitCode, Plan, Report, report::KEYS_FILE};
 use serde::{Deserialize, Serialize};
 use std::{
     io::{self, IsTerminal, Write},
@@ -99,6 +99,14 @@ pub fn write(run: &Path, report: &Report) -> anyhow::Result<()> {
         std::fs::write(run.join(name), text)
             .with_context(|| format!("writing {name} in {}", run.display()))
     };
+    for arm in report.arms.iter().filter(|a| !a.judgement.keys.is_empty()) {
+        let lists = checks::keys::lists(&arm.plan, &arm.timeline);
+        let name = Path::new(&arm.plan.arm).join(KEYS_FILE);
+        write(
+            &name.to_string_lossy(),
+            serde_json::to_string_pretty(&lists)?,
+        )?;
+    }
     write("report.html", render::html(report))?;
     write("junit.xml", render::junit(std::slice::from_ref(report)))?;
     write("result.json", render::json(report))?;

@@ -6,6 +6,7 @@
 //! - [`load`]: the traffic of a plan; [`late`]: how a fault that falls into it came
 //! - [`fault`]: what hurts, with its undo and its proof; [`strike`]: blows against pods; [`chaos`]: faults without a scenario
 //! - [`check`]: what is asked of a timeline
+//! - [`objects`]: what containers, pods, Services and Deployments say of themselves; [`cause`]: why something did not hold
 //! - [`look`]: what is looked at in containers, logs and objects
 //! - [`expected`]: what an answer must be, and what is wrong with one that is not so
 //! - [`rows`]: what was read of collections
@@ -18,6 +19,7 @@
 //! - [`soundness`]: what the harness says of itself
 //! - [`siege`]: the summary siege would have printed
 //! - [`verdict`], [`report`]: what follows
+pub mod cause;
 pub mod chaos;
 pub mod check;
 pub mod expected;
@@ -27,6 +29,7 @@ pub mod late;
 pub mod load;
 pub mod look;
 pub mod metric;
+pub mod objects;
 pub mod observation;
 pub mod plan;
 pub mod report;
@@ -41,6 +44,7 @@ pub mod timeline;
 pub mod verdict;
 pub mod window;
 
+pub use cause::Cause;
 pub use chaos::{ChaosPlan, EmptyTarget, Safety, Share};
 pub use check::{Check, CheckKind, Comparison, Severity, Threshold};
 pub use expected::{Difference, Expected};
@@ -50,6 +54,9 @@ pub use late::Late;
 pub use load::{Connection, Load, LoadModel, Request, Stage};
 pub use look::{Execution, ExpectedOutput, Holds, ObjectsOf, PodChoice, PodsOf, Wanted};
 pub use metric::{Failure, Metric, WorkloadMetric};
+pub use objects::{
+    ContainerSpec, ContainerState, DeploymentSpec, Ended, PodSpec, Reason, ServiceSpec,
+};
 pub use observation::{EMBEDDED, ErrorKind, Fact, Observation, Outcome, PodState, RequestFact};
 pub use plan::{Action, Documented, Manifest, Mutant, Plan, Profile, Requirement, Start, Step};
 pub use report::{ArmReport, Judgement, Report};

@@ -1,6 +1,7 @@
 //! What was seen, each on the run's clock.
 use crate::{
-    BreakerState, Execution, Micros, PodCounts, Strike,
+    BreakerState, ContainerState, DeploymentSpec, Execution, Micros, PodCounts, PodSpec,
+    ServiceSpec, Strike,
     rows::Row,
     soundness::{CanaryAsk, Pressure, Stall, Unsent},
 };
@@ -185,6 +186,23 @@ pub enum Fact {
     },
     /// A pod came, changed or went.
     Pod(PodState),
+    /// A container came, changed, or ended.
+    Container(ContainerState),
+    /// A pod is there; what it was made as.
+    PodSpec(PodSpec),
+    /// A Service is there, or has changed.
+    Service(ServiceSpec),
+    /// A Deployment is there, or has changed in more than its counts.
+    Deployment(DeploymentSpec),
+    /// The end of the log of a container that ended badly.
+    LastWords {
+        /// Name of the pod.
+        pod: String,
+        /// Name of the container.
+        container: String,
+        /// Its last lines.
+        lines: Vec<String>,
+    },
     /// A Deployment's counts changed.
     Replicas {
         /// Its name.

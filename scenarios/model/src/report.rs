@@ -1,6 +1,6 @@
 //! What a reader gets: the judged arms of a scenario.
 use crate::{
-    Doubt, ExitCode, Finding, Graph, Micros, Plan, SiegeSummary, Timeline, Verdict, Window,
+    Cause, Doubt, ExitCode, Finding, Graph, Micros, Plan, SiegeSummary, Timeline, Verdict, Window,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,12 @@ pub struct Judgement {
     pub conditions: Vec<Finding>,
     /// One for each check of the plan, in its order.
     pub findings: Vec<Finding>,
+    /// Why, as an operator would say it: what lies nearest to failed requests first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// Checks that found keys lost or repeated; [`KEYS_FILE`] has the keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyCount>,
     /// Where requests failed.
     pub windows: Vec<Window>,
     /// Time of loads that is unknown, or the machine's.
@@ -35,6 +41,51 @@ pub struct Judgement {
     pub graph: Graph,
     /// How a process that did only this would end.
     pub exit: ExitCode,
+}
+
+/// Name of the file in an arm's folder with every lost and repeated key.
+pub const KEYS_FILE: &str = "lost.json";
+
+/// How many keys a check found lost or more than once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyCount {
+    /// Name of the check.
+    pub check: String,
+    /// Keys that were acknowledged and not found.
+    pub lost: u64,
+    /// Keys that were found more than once.
+    pub repeated: u64,
+}
+
+/// The keys that a check found lost or more than once: what [`KEYS_FILE`] holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyList {
+    /// Name of the check.
+    pub check: String,
+    /// Name of the step that wrote them.
+    pub load: String,
+    /// Name of the step that looked for them.
+    pub collect: String,
+    /// Keys that were acknowledged and not found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostKey>,
+    /// Keys that were found more than once, with how often.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<(String, u64)>,
+}
+
+/// A key that was acknowledged and not found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LostKey {
+    /// The key.
+    pub key: String,
+    /// When its write was acknowledged.
+    pub acknowledged: Micros,
+    /// How: `HTTP 201`.
+    pub result: String,
 }
 
 /// A blow against a pod and what it cost.

@@ -18,6 +18,7 @@ mod scrape;
 mod steps;
 mod stop;
 mod traffic;
+mod words;
 
 pub use progress::Progress;
 pub use recover::{Recovered, recover};

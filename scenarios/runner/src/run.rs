@@ -8,9 +8,10 @@ use crate::{
     scrape::Scraping,
     steps::Stage,
     traffic::{Kept, Ledger, Traffic},
+    words::LastWords,
 };
 use chaos::{Entry, Journal, Place};
-use cluster::{Cluster, Observer, canary::CANARY};
+use cluster::{Cluster, Observer, View, canary::CANARY};
 use load::heartbeat::{self, Heartbeat, Told};
 use model::{
     EMBEDDED, Fact, FaultKind, Observation, Plan, Pressure, Process, Stall, Strike, Timeline,
@@ -214,6 +215,7 @@ fn observe(plan: &Plan, world: &World, recorder: &Recorder) -> Observer {
             _ => None,
         })
         .collect();
+    let mut words = LastWords::new(world.cluster.clone(), &world.namespace, recorder.clone());
     tokio::spawn(async move {
         // A watch that broke tells everything again.
         let mut told = BTreeSet::new();
@@ -229,7 +231,10 @@ fn observe(plan: &Plan, world: &World, recorder: &Recorder) -> Observer {
                     }
                 }
                 fact if is_of_canary(&fact) => {}
-                fact => recorder.note(fact),
+                fact => {
+                    words.heed(&fact);
+                    recorder.note(fact);
+                }
             }
         }
     });
@@ -240,6 +245,10 @@ fn observe(plan: &Plan, world: &World, recorder: &Recorder) -> Observer {
 fn is_of_canary(fact: &Fact) -> bool {
     match fact {
         Fact::Pod(pod) => pod.owner == CANARY,
+        Fact::Container(container) => container.owner == CANARY,
+        Fact::PodSpec(spec) => spec.owner == CANARY,
+        Fact::Deployment(spec) => spec.deployment == CANARY,
+        Fact::Service(spec) => spec.service == CANARY,
         Fact::Replicas { deployment, .. } => deployment == CANARY,
         Fact::Endpoints { service, .. } => service == CANARY,
         Fact::Event { object, .. } => object
@@ -331,7 +340,16 @@ async fn ready(stage: &Stage) -> Result<(), String> {
         .observer
         .until("the system was not ready", limit, |view| gate.is_open(view));
     open.await.map_err(|e| e.to_string())?;
-    stage.traffic.reach("gate", gate.addresses(), limit).await
+    let reached = stage.traffic.reach("gate", gate.addresses(), limit).await;
+    reached.map_err(|why| because(why, &stage.observer.view()))
+}
+
+/// What was missing, and what the cluster says that may be why.
+fn because(missing: String, view: &View) -> String {
+    let mut all = vec![missing];
+    all.extend(view.troubles());
+    all.extend(view.news());
+    all.join("; ")
 }
 
 /// Removes the namespace and says so in the journal.

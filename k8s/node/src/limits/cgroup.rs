@@ -286,6 +286,11 @@ impl Group {
         }
     }
 
+    /// Periods in which the quota was used up.
+    pub fn throttled(&self) -> u64 {
+        field(&self.dirs.read("cpu", "cpu.stat"), "nr_throttled")
+    }
+
     pub fn oom_kills(&self) -> u64 {
         let file = match self.parent.version {
             Version::One => "memory.oom_control",
@@ -378,7 +383,9 @@ mod tests {
             fs::read_to_string(dir.join("cpu.max")).unwrap(),
             "20000 100000"
         );
-        fs::write(dir.join("cpu.stat"), "usage_usec 42\nuser_usec 40\n").unwrap();
+        let cpu = "usage_usec 42\nuser_usec 40\nnr_periods 9\nnr_throttled 4\n";
+        fs::write(dir.join("cpu.stat"), cpu).unwrap();
+        assert_eq!(group.throttled(), 4);
         fs::write(dir.join("memory.current"), "5000\n").unwrap();
         fs::write(dir.join("memory.stat"), "anon 1\ninactive_file 1000\n").unwrap();
         fs::write(dir.join("memory.events"), "oom 1\noom_kill 0\n").unwrap();

@@ -137,6 +137,11 @@ impl Place {
         self.0.as_ref().map(Group::usage)
     }
 
+    /// In how many periods the kernel has held its processes back; none without a control group.
+    pub fn throttled(&self) -> u64 {
+        self.0.as_ref().map_or(0, Group::throttled)
+    }
+
     /// Whether the kernel has killed a process in it for want of memory.
     pub fn has_run_out_of_memory(&self) -> bool {
         self.0.as_ref().is_some_and(|group| group.oom_kills() > 0)

@@ -2,7 +2,7 @@
 //! they hold too much memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -32,6 +32,7 @@ pub(crate) trait Processes: Send + Sync + 'static {
 /// Watches one container until it is dropped.
 pub(crate) struct Watchdog {
     is_over_memory: Arc<AtomicBool>,
+    throttled: Arc<AtomicU64>,
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -39,17 +40,28 @@ impl Watchdog {
     /// Must be called inside a tokio runtime. Without limits nothing is watched.
     pub fn start(resources: &Resources, of: Arc<dyn Processes>) -> Watchdog {
         let is_over_memory = Arc::new(AtomicBool::new(false));
+        let throttled = Arc::<AtomicU64>::default();
         let mut tasks = vec![];
         if let Some(limit) = resources.cpu_limit {
-            tasks.push(tokio::spawn(throttle(Budget::new(limit), of.clone())));
+            tasks.push(tokio::spawn(throttle(
+                Budget::new(limit),
+                of.clone(),
+                throttled.clone(),
+            )));
         }
         if let Some(limit) = resources.memory_limit {
             tasks.push(tokio::spawn(weigh(limit, of, is_over_memory.clone())));
         }
         Watchdog {
             is_over_memory,
+            throttled,
             _tasks: tasks.into_iter().map(AbortOnDropHandle::new).collect(),
         }
+    }
+
+    /// Where it counts the periods in which it stopped the container.
+    pub fn throttled(&self) -> Arc<AtomicU64> {
+        self.throttled.clone()
     }
 
     /// Whether it has killed the container for its memory.
@@ -67,7 +79,7 @@ pub(crate) fn usage(pids: &[i32]) -> Usage {
     })
 }
 
-async fn throttle(mut budget: Budget, of: Arc<dyn Processes>) {
+async fn throttle(mut budget: Budget, of: Arc<dyn Processes>, periods: Arc<AtomicU64>) {
     let mut ends = Instant::now() + PERIOD;
     let mut pids = of.all();
     let mut is_stopped = false;
@@ -93,6 +105,7 @@ async fn throttle(mut budget: Budget, of: Arc<dyn Processes>) {
         while ends <= Instant::now() {
             budget.refill();
             ends += PERIOD;
+            periods.fetch_add(u64::from(is_stopped), Ordering::Relaxed);
         }
         pids = of.all();
         if is_stopped && budget.left().is_some() {

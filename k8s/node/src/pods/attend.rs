@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::container::{ContainerLife, End};
 use super::stop::Stopping;
-use super::{Order, hooks};
+use super::{Order, hooks, throttle};
 use crate::probes::{Live, ProbeKind, Published};
 use crate::runtime::{Container, Exit};
 use crate::status::State;
@@ -42,6 +42,7 @@ impl ContainerLife {
                 .warning(name, "FailedPostStartHook", message);
             self.stop(&container, None)
         });
+        let _throttle = self.watch_limit(&container);
         let mut by_probe = false;
         let exit = loop {
             tokio::select! {
@@ -205,6 +206,15 @@ impl ContainerLife {
         AbortOnDropHandle::new(tokio::spawn(stopping.run()))
     }
 
+    /// Tells of it when the container's CPU limit holds it back.
+    fn watch_limit(&self, container: &Arc<dyn Container>) -> Option<AbortOnDropHandle<()>> {
+        let resources = self.manifest.resources.as_ref()?;
+        let limit = resources.limits.as_ref()?.get("cpu")?.0.clone();
+        let (events, name) = (self.pod.events.clone(), self.manifest.name.clone());
+        let watch = throttle::watch(container.clone(), events, name, limit);
+        Some(AbortOnDropHandle::new(tokio::spawn(watch)))
+    }
+
     /// All pods share the loopback network: a program that listens everywhere answers for other pods too.
     fn look_for_strays(&self, container: &dyn Container) {
         for port in container.listens_everywhere() {
@@ -215,6 +225,20 @@ impl ContainerLife {
             self.pod
                 .events
                 .warning(Some(&self.manifest.name), "ListensEverywhere", message);
+        }
+        let ports = self.manifest.ports.iter().flatten();
+        let named: Vec<i32> = ports.map(|port| port.container_port).collect();
+        // What a pod says it listens at is for others; anything else may be for itself.
+        for port in container.listens_at_loopback() {
+            if named.contains(&i32::from(port)) {
+                let address = self.pod.address;
+                let message = format!(
+                    "the program listens on port {port} of 127.0.0.1, where nobody outside its pod reaches it: bind the address in \
+                     POD_IP, which is {address}"
+                );
+                let name = Some(&*self.manifest.name);
+                self.pod.events.warning(name, "ListensElsewhere", message);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod plain;
 mod prepare;
 mod registry;
 mod stop;
+mod throttle;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::NODE_NAME;
-use crate::events::Events;
+use crate::events::{Events, PodEvents};
 use crate::images::Images;
 use crate::net::{AddressBlock, Hosts};
 use crate::runtime::Runtime;

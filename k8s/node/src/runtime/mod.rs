@@ -74,8 +74,16 @@ pub trait Container: Send + Sync + 'static {
     fn exec(&self, command: Vec<String>, io: ExecIo) -> BoxFuture<'static, Result<i32, ExecError>>;
     /// One attempt of a probe, without its time limit.
     fn probe(&self, kind: ProbeKind, check: Check) -> BoxFuture<'static, Attempt>;
+    /// TCP ports at which it listens for itself only, at 127.0.0.1, where others ask at the pod's address.
+    fn listens_at_loopback(&self) -> Vec<u16> {
+        vec![]
+    }
     /// What it has used so far; zero once it has ended.
     fn usage(&self) -> Usage;
+    /// In how many periods of 100 ms its CPU limit has held it back so far.
+    fn throttled(&self) -> u64 {
+        0
+    }
     /// TCP ports on which it listens at every address, where that is a mistake.
     fn listens_everywhere(&self) -> Vec<u16> {
         vec![]

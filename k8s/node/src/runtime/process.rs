@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -128,6 +129,8 @@ struct Process {
     /// The image's own.
     program: String,
     exec: ExecIn,
+    /// What the node itself has counted, where the kernel does not.
+    throttled: Option<Arc<AtomicU64>>,
     signals: mpsc::UnboundedSender<Stop>,
     ended: watch::Receiver<Option<Exit>>,
 }
@@ -233,6 +236,7 @@ async fn run(
         image: spec.image,
         program: spec.program,
         exec,
+        throttled: watchdog.as_ref().map(Watchdog::throttled),
         signals,
         ended,
     };
@@ -364,11 +368,24 @@ impl Container for Process {
         counted.unwrap_or_else(|| limits::usage(&self.tree.all()))
     }
 
+    fn throttled(&self) -> u64 {
+        let counted = self.throttled.as_ref();
+        let counted = counted.map(|periods| periods.load(Ordering::Relaxed));
+        counted.unwrap_or_else(|| self.place.upgrade().map_or(0, |place| place.throttled()))
+    }
+
     fn listens_everywhere(&self) -> Vec<u16> {
         if self.ended.borrow().is_some() {
             return vec![];
         }
-        sockets::listen_everywhere(&self.tree.all())
+        sockets::listen_at(&self.tree.all(), sockets::EVERYWHERE)
+    }
+
+    fn listens_at_loopback(&self) -> Vec<u16> {
+        if self.ended.borrow().is_some() {
+            return vec![];
+        }
+        sockets::listen_at(&self.tree.all(), sockets::LOOPBACK)
     }
 }
 

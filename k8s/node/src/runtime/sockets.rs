@@ -1,15 +1,24 @@
-//! sockets — on which ports processes listen at every address, from /proc.
+//! sockets — on which ports processes listen at which addresses, from /proc.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Ports on which one of these processes listens at 0.0.0.0 or `::`, in order.
-pub(super) fn listen_everywhere(processes: &[i32]) -> Vec<u16> {
+/// 0.0.0.0 and `::`, as /proc writes them.
+pub(super) const EVERYWHERE: [&str; 2] = ["00000000", "00000000000000000000000000000000"];
+/// 127.0.0.1, also as an address of version 6, and `::1`.
+pub(super) const LOOPBACK: [&str; 3] = [
+    "0100007F",
+    "0000000000000000FFFF00000100007F",
+    "00000000000000000000000001000000",
+];
+
+/// Ports on which one of these processes listens at one of these addresses, in order.
+pub(super) fn listen_at<const N: usize>(processes: &[i32], addresses: [&str; N]) -> Vec<u16> {
     let tables = ["tcp", "tcp6"]
         .map(|name| fs::read_to_string(format!("/proc/net/{name}")).unwrap_or_default());
     let rows: Vec<_> = tables
         .iter()
-        .flat_map(|table| table.lines().filter_map(everywhere))
+        .flat_map(|table| table.lines().filter_map(|row| listener(row, &addresses)))
         .collect();
     if rows.is_empty() {
         return vec![];
@@ -23,12 +32,12 @@ pub(super) fn listen_everywhere(processes: &[i32]) -> Vec<u16> {
     ports.into_iter().collect()
 }
 
-/// Port and inode of a row of /proc/net/tcp that listens at every address.
-fn everywhere(row: &str) -> Option<(u16, u64)> {
+/// Port and inode of a row of /proc/net/tcp that listens at one of these addresses.
+fn listener(row: &str, addresses: &[&str]) -> Option<(u16, u64)> {
     const LISTEN: &str = "0A";
     let words: Vec<&str> = row.split_whitespace().collect();
     let (address, port) = words.get(1)?.split_once(':')?;
-    if words.get(3) != Some(&LISTEN) || address.contains(|digit| digit != '0') {
+    if words.get(3) != Some(&LISTEN) || !addresses.contains(&address) {
         return None;
     }
     Some((
@@ -57,7 +66,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_that_listen_at_every_address_are_found() {
+    fn rows_that_listen_at_an_address_are_found() {
+        let everywhere = |row: &str| listener(row, &EVERYWHERE);
         let row = |address: &str, state: &str| {
             format!(
                 "   0: {address}:1F90 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0"
@@ -69,6 +79,10 @@ mod tests {
             Some((8080, 4711))
         );
         assert_eq!(everywhere(&row("0100007F", "0A")), None);
+        assert_eq!(
+            listener(&row("0100007F", "0A"), &LOOPBACK),
+            Some((8080, 4711))
+        );
         assert_eq!(everywhere(&row("00000000", "01")), None);
     }
 
@@ -76,7 +90,7 @@ mod tests {
     fn only_the_sockets_of_these_processes_count() {
         let stray = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
         let port = stray.local_addr().unwrap().port();
-        assert!(listen_everywhere(&[std::process::id().cast_signed()]).contains(&port));
-        assert!(!listen_everywhere(&[1]).contains(&port));
+        assert!(listen_at(&[std::process::id().cast_signed()], EVERYWHERE).contains(&port));
+        assert!(!listen_at(&[1], EVERYWHERE).contains(&port));
     }
 }

@@ -1,5 +1,5 @@
 //! Everything about one arm.
-use super::{anchor, answers, badge, events, faults, graph, loads, plot, tables};
+use super::{anchor, answers, badge, causes, events, faults, graph, loads, plot, tables};
 use maud::{Markup, html};
 use model::{ArmReport, Fact};
 
@@ -12,6 +12,7 @@ pub(super) fn of(arm: &ArmReport, index: usize, arms: usize) -> Markup {
                 p.reason { (arm.judgement.reason) }
             }
             (tables::objectives(arm))
+            (causes::all(arm))
             (plot::of(arm, index))
             (graph::of(arm))
             (faults::of(arm))

@@ -242,6 +242,14 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
             true => ("run", format!("cleaned up: {detail}")),
             false => ("trouble", format!("not cleaned up: {detail}")),
         },
+        Fact::LastWords {
+            pod,
+            container,
+            lines,
+        } => (
+            "trouble",
+            format!("last words of {container} of {pod}: {}", lines.join(" / ")),
+        ),
         Fact::Gap { what } => ("trouble", format!("gap: {what}")),
         Fact::Unsent(unsent) => (
             "trouble",
@@ -252,6 +260,10 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
         ),
         // What is known of the time of a load, and what is not, is said with the load.
         Fact::Canary(_) | Fact::Stalled(_) | Fact::Pressed(_) => return None,
+        // What is wrong with them is among the causes.
+        Fact::Container(_) | Fact::PodSpec(_) | Fact::Service(_) | Fact::Deployment(_) => {
+            return None;
+        }
         // The graph and the lanes tell of these.
         Fact::Counted(_) | Fact::Asked { .. } => return None,
         Fact::Breaker(_) => return None,

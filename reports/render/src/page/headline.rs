@@ -19,6 +19,7 @@ pub(super) fn of(report: &Report) -> Markup {
                 }
             }
             p.reason { (report.reason) }
+            @for arm in report.arms.iter() { (super::causes::first(arm, report.arms.len())) }
             @let limits = limits(report);
             @if !limits.is_empty() {
                 div.limits {

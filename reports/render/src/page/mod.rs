@@ -6,6 +6,7 @@
 mod answers;
 mod arm;
 mod blows;
+mod causes;
 mod events;
 mod faults;
 mod graph;

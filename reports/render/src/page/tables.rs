@@ -1,10 +1,12 @@
 //! Objectives and conditions: all of them, not the first that is not met.
 use super::{aside, badge};
+use crate::words;
 use maud::{Markup, html};
 use model::{ArmReport, Finding, Severity};
 
 pub(super) fn objectives(arm: &ArmReport) -> Markup {
     let severities = arm.plan.checks.iter().map(|c| c.severity);
+    let keys = words::key_list(arm);
     html! {
         h3 { "Objectives" }
         @if arm.judgement.findings.is_empty() { p { "Nothing was asked of this arm." } }
@@ -17,6 +19,7 @@ pub(super) fn objectives(arm: &ArmReport) -> Markup {
                     }
                 }
             }
+            @if let Some(keys) = keys { p.note { (keys) "." } }
         }
     }
 }

@@ -4,8 +4,9 @@ mod plans;
 mod told;
 
 use model::{
-    Action, Breaker, CheckKind, Comparison, Documented, EdgeMetric, ErrorKind, Expected, Fact,
-    FaultKind, Metric, Micros, Mutant, Report, RequestFact, Threshold, Timeline,
+    Action, Breaker, CheckKind, Comparison, ContainerSpec, Documented, EdgeMetric, ErrorKind,
+    Expected, Fact, FaultKind, Metric, Micros, Mutant, PodSpec, Report, RequestFact, ServiceSpec,
+    Threshold, Timeline,
 };
 use plans::{after, check, fault, metric, plan, request, step, writes};
 use serde_json::json;
@@ -18,8 +19,8 @@ fn ms(ms: u64) -> Micros {
 
 /// The redeployment of review without and with probes, under a load of one user at 500 requests a second, so that siege would have given up.
 pub fn zero_downtime() -> Report {
-    let off = (plan("off", true), redeployed(3320..6710, 3250, 3260));
-    let on = (plan("on", true), redeployed(0..0, 6600, 6640));
+    let off = (plan("off", true), redeployed(3320..6710, 3250, 3260, false));
+    let on = (plan("on", true), redeployed(0..0, 6600, 6640, true));
     checks::report(
         vec![off, on],
         "brownout scenarios mybnb/zero-downtime --profile quick --seed 7",
@@ -221,8 +222,31 @@ fn alarm_away() -> Timeline {
 }
 
 /// Review is redeployed at 3 s: the new pod counts as ready at `ready`, the old one ends at `ending`, and requests fail in between.
-fn redeployed(failing: Range<u64>, ready: u64, ending: u64) -> Timeline {
+fn redeployed(failing: Range<u64>, ready: u64, ending: u64, careful: bool) -> Timeline {
     let mut told = Told::new();
+    let labels: BTreeMap<_, _> = [("app".to_string(), "review".to_string())].into();
+    let service = ServiceSpec {
+        service: "review".into(),
+        selector: labels.clone(),
+        ports: vec![(8080, "8080".into())],
+    };
+    told.at(120, Fact::Service(service));
+    let container = ContainerSpec {
+        name: "review".into(),
+        readiness: careful,
+        pre_stop: careful,
+        ..ContainerSpec::default()
+    };
+    for (at, pod) in [(130, "7cfb746cbb-682ks"), (3020, "69957988c6-4sdfd")] {
+        let made = PodSpec {
+            pod: format!("review-{pod}"),
+            owner: "review".into(),
+            labels: labels.clone(),
+            grace: 30,
+            containers: vec![container.clone()],
+        };
+        told.at(at, Fact::PodSpec(made));
+    }
     let fails = move |due| match failing.contains(&due) {
         true => Err(ErrorKind::ConnectionRefused),
         false => Ok(200),
