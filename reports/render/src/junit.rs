@@ -1,5 +1,5 @@
 //! junit.xml: a case for each condition and objective, so that a CI server shows which one broke and since when.
-use model::{ArmReport, Finding, Report, Severity, Verdict};
+use model::{ArmReport, Finding, Report, Severity, Verdict, visible, visible_line};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
@@ -13,12 +13,13 @@ pub fn junit(reports: &[Report]) -> String {
         }
     }
     file.to_string()
-        .expect("forbidden characters were filtered where the text was taken in")
+        .expect("characters that XML forbids were replaced where the text was taken in")
 }
 
 fn suite(report: &Report, arm: &ArmReport) -> TestSuite {
     let name = format!("{}.{}", report.scenario, arm.plan.arm);
-    let mut suite = TestSuite::new(name.as_str());
+    let name = visible_line(&name);
+    let mut suite = TestSuite::new(&*name);
     suite.set_time(Duration::from(arm.timeline.end()));
     for condition in &arm.judgement.conditions {
         suite.add_test_case(case(&name, condition, Severity::Fail));
@@ -36,7 +37,7 @@ fn case(suite: &str, finding: &Finding, severity: Severity) -> TestCase {
         (_, Verdict::Inconclusive) => unsuccessful(NonSuccessKind::Error, finding),
         (_, Verdict::Fail) => unsuccessful(NonSuccessKind::Failure, finding),
     };
-    let mut case = TestCase::new(finding.check.as_str(), status);
+    let mut case = TestCase::new(&*visible_line(&finding.check), status);
     case.set_classname(suite);
     let word = match severity {
         Severity::Warn if finding.verdict != Verdict::Pass => "warning: ",
@@ -50,7 +51,7 @@ fn unsuccessful(kind: NonSuccessKind, finding: &Finding) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status
         .set_type(finding.verdict.word())
-        .set_message(finding.because.as_str())
+        .set_message(&*visible_line(&finding.because))
         .set_description(details(finding));
     status
 }
@@ -64,5 +65,5 @@ fn details(finding: &Finding) -> String {
         lines.push(format!("measured: {}", finding.measured));
     }
     lines.extend(finding.evidence.iter().cloned());
-    lines.join("\n")
+    visible(&lines.join("\n")).into_owned()
 }

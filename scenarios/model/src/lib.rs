@@ -39,6 +39,7 @@ pub mod telemetry;
 pub mod time;
 pub mod timeline;
 pub mod verdict;
+pub mod visible;
 pub mod window;
 
 pub use chaos::{ChaosPlan, EmptyTarget, Safety, Share};
@@ -61,4 +62,5 @@ pub use telemetry::{Breaker, BreakerState, PodCounts};
 pub use time::Micros;
 pub use timeline::Timeline;
 pub use verdict::{ExitCode, Finding, Verdict};
+pub use visible::{visible, visible_line};
 pub use window::{Window, WindowState};
