@@ -207,7 +207,12 @@ fn not_yaml(file: &str, error: &serde_saphyr::Error) -> Problem {
         column: usize::try_from(l.column()).unwrap_or(0),
     });
     let what = error.without_snippet().to_string();
-    let first = what.lines().next().unwrap_or_default();
+    let first = match what.lines().next().unwrap_or_default() {
+        more if more.starts_with("budget breached") => {
+            "more values, texts or aliases than a manifest may have"
+        }
+        first => first,
+    };
     Problem::new(file, at, "", format!("this is not YAML: {first}")).way_out("mend the manifest")
 }
 

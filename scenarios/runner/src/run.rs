@@ -56,13 +56,12 @@ pub enum Error {
         source: io::Error,
     },
     /// What was seen could not be written down; the run was stopped at once.
-    #[error("{dir}: the timeline could not be written: {source}; {}", became(*clean))]
+    #[error("{dir}: the timeline could not be written: {why}; {}", became(*clean))]
     Timeline {
         /// The run's folder.
         dir: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
+        /// What the system says.
+        why: io::Error,
         /// Everything is undone.
         clean: bool,
     },
@@ -105,9 +104,9 @@ pub async fn run(
     let performed = perform(plan, world, journal, recorder, writing.broken()).await;
     match (writing.finish().await, performed) {
         (Ok(timeline), performed) => performed.map(|_| timeline),
-        (Err(source), performed) => Err(Error::Timeline {
+        (Err(why), performed) => Err(Error::Timeline {
             dir: world.dir.clone(),
-            source,
+            why,
             // A run that did not begin has left nothing.
             clean: performed.unwrap_or(true),
         }),

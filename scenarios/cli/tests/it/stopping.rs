@@ -158,6 +158,20 @@ fn ctrl_c_while_the_system_starts_leaves_nothing() {
 }
 
 #[test]
+fn a_timeline_that_cannot_be_written_ends_the_run_at_once_and_undone() {
+    let _turn = Turn::take();
+    let room = Room::new();
+    let ended = room.scenarios_in_little_room(&[SCENARIO], 300).end();
+    assert_eq!(ended.code, Some(70), "{}\n{}", ended.out, ended.err);
+    let said = "main: the timeline could not be written: File too large (os error 27); the run was stopped and everything undone";
+    assert!(ended.err.contains(said), "{}", ended.err);
+    let run = room.run();
+    assert!(under_load(&run.timeline("main")), "what was written counts");
+    assert!(run.text("main/journal.jsonl").contains("clean"));
+    assert_eq!(room.ask(&["report", run.path()]).code, Some(2));
+}
+
+#[test]
 fn two_signals_at_once_are_one() {
     let mut run = interrupted(&[], under_load);
     run.started.send(Signal::SIGTERM);
