@@ -30,7 +30,7 @@ pub fn schedule(aim: &Aim, seed: u64) -> Vec<Due> {
         for workload in &lanes {
             let late = Micros(dice.random_range(0..=jitter.0));
             all.push(Due {
-                at: Micros(every.0 * round) + late,
+                at: every.times(round) + late,
                 workload: workload.clone(),
                 seed: dice.random(),
             });

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -87,6 +87,24 @@ impl Journal {
     }
 }
 
+/// So many bytes of a journal are read: a run writes some hundred.
+const LENGTH_MAX: u64 = 16 << 20;
+
+/// A pipe or a device in its place would have no end.
+fn text(file: &Path) -> io::Result<String> {
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("the journal is not a regular file"));
+    }
+    let mut text = String::new();
+    File::open(file)?
+        .take(LENGTH_MAX + 1)
+        .read_to_string(&mut text)?;
+    match text.len() as u64 > LENGTH_MAX {
+        true => Err(io::Error::other("the journal is too long to be one")),
+        false => Ok(text),
+    }
+}
+
 /// What a run has left behind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Left {
@@ -102,11 +120,24 @@ impl Left {
     /// # Errors
     /// When the file cannot be read. A torn last line was never acted upon and is skipped.
     pub fn read(run: &Path) -> io::Result<Left> {
-        match std::fs::read_to_string(run.join(FILE)) {
+        match text(&run.join(FILE)) {
             Ok(text) => Ok(Left::of(&text)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Left::default()),
             Err(e) => Err(e),
         }
+    }
+
+    /// What is left, for people; none if nothing is.
+    pub fn words(&self) -> Option<String> {
+        if self.is_nothing() {
+            return None;
+        }
+        let faults = self.faults.keys();
+        let faults = faults.map(|step| format!("“{step}” was injected and not undone"));
+        let namespace = self.namespace.iter();
+        let namespace = namespace.map(|(name, _)| format!("namespace {name} was not deleted"));
+        let all: Vec<String> = faults.chain(namespace).collect();
+        Some(all.join(", "))
     }
 
     fn of(text: &str) -> Left {
@@ -168,6 +199,10 @@ mod tests {
         assert_eq!(left.namespace.as_ref().unwrap().0, "mybnb-1");
         assert_eq!(left.faults.keys().collect::<Vec<_>>(), ["auth-down"]);
         assert!(!left.is_nothing());
+        assert_eq!(
+            left.words().unwrap(),
+            "“auth-down” was injected and not undone, namespace mybnb-1 was not deleted"
+        );
     }
 
     #[test]
@@ -183,6 +218,18 @@ mod tests {
         let (_run, left) = written(&[namespace(), injecting(), Entry::Clean]);
         assert!(left.is_nothing());
         assert!(Left::read(Path::new("/nowhere")).unwrap().is_nothing());
+    }
+
+    #[test]
+    fn what_is_no_file_or_has_no_end_is_refused() {
+        let run = tempfile::tempdir().unwrap();
+        std::fs::create_dir(run.path().join(FILE)).unwrap();
+        let refused = Left::read(run.path()).unwrap_err().to_string();
+        assert_eq!(refused, "the journal is not a regular file");
+        std::fs::remove_dir(run.path().join(FILE)).unwrap();
+        let file = File::create(run.path().join(FILE)).unwrap();
+        file.set_len(LENGTH_MAX + 2).unwrap();
+        assert!(Left::read(run.path()).is_err());
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! door — the ways into the API: a client in this process, and a listener on loopback behind a secret path.
 
 use crate::names;
+use crate::patience::{Course, Patient};
 use axum::{Router, body::Body};
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header};
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
@@ -50,7 +52,17 @@ pub(crate) async fn serve<T>(router: Router, io: TokioIo<T>)
 where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
-    let service = hyper_util::service::TowerToHyperService::new(router);
+    let course = Arc::<Course>::default();
+    let io = TokioIo::new(Patient::new(io.into_inner(), course.clone()));
+    let service = service_fn(move |request| {
+        let course = course.clone();
+        let answering = router.clone().oneshot(course.begin(request));
+        async move {
+            answering
+                .await
+                .inspect(|response| course.answered(response))
+        }
+    });
     let connection = hyper::server::conn::http1::Builder::new().serve_connection(io, service);
     // A client that goes away in the middle is no fault of the server.
     let _ = connection.with_upgrades().await;

@@ -13,6 +13,7 @@
 //! | `streams`, [`Metrics`] | logs, exec and what pods use, answered by the node |
 //! | `discovery`, `print`, `wire` | what kubectl wants besides: what there is, tables, protobuf |
 //! | `door` | the ways in: a client in this process, a listener on loopback |
+//! | `patience` | how long half a request is waited for |
 //! | `inside`, `access` | the way in from a pod, with TLS and a token, and what it may do there |
 
 mod access;
@@ -24,6 +25,7 @@ mod inside;
 mod kinds;
 mod names;
 mod patch;
+mod patience;
 mod print;
 mod refusal;
 mod schedule;

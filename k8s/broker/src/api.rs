@@ -23,6 +23,10 @@ use tokio::sync::Notify;
 /// The only broker there is.
 const NODE: BrokerId = BrokerId(1);
 
+/// What is said to who wants a transaction. Librdkafka, the clients of Java and of Go take it as final, and ask again after
+/// `INVALID_REQUEST` for ever.
+const NO_TRANSACTIONS: KafkaError = KafkaError::TransactionalIdAuthorizationFailed;
+
 /// Everything that requests act on.
 #[derive(Debug)]
 pub struct State {
@@ -84,12 +88,12 @@ impl State {
         self.offsets.lock().expect("nobody panics while committing")
     }
 
-    /// A number for an idempotent producer. Transactions are not served, and said so.
+    /// A number for an idempotent producer. Transactions are not served, and said so with what clients do not ask again after.
     pub fn init_producer_id(&self, request: &InitProducerIdRequest) -> ResponseKind {
         let response = InitProducerIdResponse::default();
         if request.transactional_id.is_some() {
             return response
-                .with_error_code(KafkaError::InvalidRequest.code())
+                .with_error_code(NO_TRANSACTIONS.code())
                 .with_producer_id((-1).into())
                 .into();
         }

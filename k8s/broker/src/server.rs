@@ -3,17 +3,19 @@
 use crate::api::State;
 use crate::config::Config;
 use crate::dispatch::{Peers, answer};
+use bytes::BytesMut;
 use futures::StreamExt;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio_util::codec::LengthDelimitedCodec;
+use tokio::time::{Instant, timeout};
+use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
 /// The largest request: more than any client sends that keeps to the largest batch.
 const REQUEST_BYTES_MAX: usize = 16 << 20;
@@ -21,6 +23,8 @@ const REQUEST_BYTES_MAX: usize = 16 << 20;
 const CONNECTIONS_MAX: usize = 1000;
 /// A connection on which nothing was asked for so long is closed: Kafka's `connections.max.idle.ms`.
 const IDLE_MAX: Duration = Duration::from_secs(600);
+/// So long nothing more of a request may come after a part of it.
+const HALF_MAX: Duration = Duration::from_secs(30);
 /// When no connection can be accepted (no file left to open), how long until the next try.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -139,7 +143,7 @@ async fn connection(stream: TcpStream, state: &State) -> io::Result<()> {
     let mut frames = LengthDelimitedCodec::builder()
         .max_frame_length(REQUEST_BYTES_MAX)
         .new_read(read);
-    while let Ok(Some(frame)) = tokio::time::timeout(IDLE_MAX, frames.next()).await {
+    while let Some(frame) = next(&mut frames).await {
         let frame = match frame {
             Err(error) if has_gone(&error) => return Ok(()),
             frame => frame?.freeze(),
@@ -159,10 +163,48 @@ async fn connection(stream: TcpStream, state: &State) -> io::Result<()> {
     Ok(())
 }
 
+/// The next request; none when the client has gone, is silent, or is silent in the middle of one.
+async fn next<R: AsyncRead + Unpin>(
+    frames: &mut FramedRead<R, LengthDelimitedCodec>,
+) -> Option<io::Result<BytesMut>> {
+    let idle = Instant::now();
+    loop {
+        let had = frames.read_buffer().len();
+        if let Ok(frame) = timeout(HALF_MAX, frames.next()).await {
+            return frame;
+        }
+        let has = frames.read_buffer().len();
+        if idle.elapsed() >= IDLE_MAX || (has > 0 && has == had) {
+            return None;
+        }
+    }
+}
+
 /// A client that is killed or paused leaves like this; there is nothing to say about it.
 fn has_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn waited(bytes: &[u8]) -> Duration {
+        let (mut near, far) = tokio::io::duplex(1024);
+        near.write_all(bytes).await.unwrap();
+        let mut frames = LengthDelimitedCodec::builder().new_read(far);
+        let began = Instant::now();
+        assert!(next(&mut frames).await.is_none());
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_request_is_waited_for_for_a_while_and_a_silent_client_for_long() {
+        assert!(waited(b"\0\0\0\x09half").await <= 2 * HALF_MAX);
+        assert!(waited(b"\0\0").await <= 2 * HALF_MAX);
+        assert!(waited(b"").await >= IDLE_MAX);
+    }
 }

@@ -38,6 +38,7 @@ pub mod health;
 mod http_api;
 pub mod json;
 pub mod page;
+mod patience;
 pub mod process;
 pub mod serve;
 pub mod service;

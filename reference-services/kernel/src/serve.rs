@@ -6,13 +6,14 @@ use crate::edge::Edge;
 use crate::env::{BadEnv, Env};
 use crate::health::Life;
 use crate::http_api::{self, Extras};
+use crate::patience::{Course, Patient};
 use crate::service::Service;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 /// A client that keeps its connection open asks once more within this time and is then told to close it.
 const LAST_ORDERS: Duration = Duration::from_secs(1);
@@ -224,8 +226,10 @@ fn converse(
 ) {
     stream.set_nodelay(true).ok();
     let presence = life.connection();
-    let connection = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let course = Arc::<Course>::default();
+    let io = TokioIo::new(Patient::new(stream, course.clone()));
+    let service = service_fn(move |request| router.clone().oneshot(course.begin(request)));
+    let connection = http1::Builder::new().serve_connection(io, service);
     let conversation = connections.watch(connection);
     tokio::spawn(async move {
         // Clients may go away in the middle of anything; that is their business.

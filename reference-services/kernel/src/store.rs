@@ -14,11 +14,40 @@ use crate::page::Page;
 use crate::shape::{Fields, Shape, typed};
 use dialect::Dialect;
 use serde::de::DeserializeOwned;
-use sqlx::{AnyPool, AssertSqlSafe, Executor, Row as _};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row as _};
 use statements::{order, quoted, read, schema, select, sql};
 
 /// Why the store could not do as asked.
 pub type StoreError = sqlx::Error;
+
+/// What SQLite says of a file that is damaged, or that was never its.
+const DAMAGED: [&str; 2] = ["11", "26"];
+
+/// Looks through a file before anything is asked of it: a pool would try a damaged one again and again, and say only that it took long.
+async fn sound(address: &str) -> Result<(), StoreError> {
+    let look = async {
+        let mut connection = AnyConnection::connect(address).await?;
+        let row = sqlx::query("PRAGMA quick_check(1)")
+            .fetch_one(&mut connection)
+            .await;
+        connection.close().await?;
+        row?.try_get::<String, _>(0)
+    };
+    let damaged = |what: &str| {
+        let why = format!(
+            "the file is damaged or no database ({what}); move it away, or put back a copy of it"
+        );
+        Err(StoreError::Configuration(why.into()))
+    };
+    match look.await {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => damaged(&found),
+        Err(StoreError::Database(e)) if e.code().is_some_and(|c| DAMAGED.contains(&&*c)) => {
+            damaged(e.message())
+        }
+        Err(e) => Err(e),
+    }
+}
 
 /// A table: a collection's name and the shape of its rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +91,9 @@ impl Store {
         sqlx::any::install_default_drivers();
         let url = &url.replace("{service}", service);
         let dialect = Dialect::of(url);
+        if let Dialect::Sqlite { is_memory: false } = dialect {
+            sound(&dialect.address(url)).await?;
+        }
         let schema_name = dialect::schema_name(url, service);
         let greetings = dialect.greetings(schema_name);
         let pool = dialect

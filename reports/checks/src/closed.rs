@@ -109,7 +109,7 @@ mod tests {
                 .0;
             all[all.len() * 9 / 10]
         });
-        assert_eq!(p90, ms(102), "ten of a hundred waited longer");
+        assert_eq!(p90, ms(112), "one in ten waited longer");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! junit.xml: a case for each condition and objective, so that a CI server shows which one broke and since when.
 use crate::words;
-use model::{ArmReport, Finding, Report, Severity, Verdict};
+use model::{ArmReport, Finding, Report, Severity, Verdict, visible, visible_line};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ pub fn junit(reports: &[Report]) -> String {
         }
     }
     file.to_string()
-        .expect("forbidden characters were filtered where the text was taken in")
+        .expect("characters that XML forbids were replaced where the text was taken in")
 }
 
 fn suite(report: &Report, arm: &ArmReport) -> TestSuite {
     let name = format!("{}.{}", report.scenario, arm.plan.arm);
-    let mut suite = TestSuite::new(name.as_str());
+    let name = visible_line(&name);
+    let mut suite = TestSuite::new(&*name);
     suite.set_time(Duration::from(arm.timeline.end()));
     for condition in &arm.judgement.conditions {
         suite.add_test_case(case(&name, condition, Severity::Fail, arm));
@@ -37,7 +38,7 @@ fn case(suite: &str, finding: &Finding, severity: Severity, arm: &ArmReport) -> 
         (_, Verdict::Inconclusive) => unsuccessful(NonSuccessKind::Error, finding, arm),
         (_, Verdict::Fail) => unsuccessful(NonSuccessKind::Failure, finding, arm),
     };
-    let mut case = TestCase::new(finding.check.as_str(), status);
+    let mut case = TestCase::new(&*visible_line(&finding.check), status);
     case.set_classname(suite);
     let word = match severity {
         Severity::Warn if finding.verdict != Verdict::Pass => "warning: ",
@@ -60,8 +61,8 @@ fn unsuccessful(kind: NonSuccessKind, finding: &Finding, arm: &ArmReport) -> Tes
     let mut status = TestCaseStatus::non_success(kind);
     status
         .set_type(finding.verdict.word())
-        .set_message(message)
-        .set_description(lines.join("\n"));
+        .set_message(&*visible_line(&message))
+        .set_description(&*visible(&lines.join("\n")));
     status
 }
 
@@ -74,5 +75,5 @@ fn details(finding: &Finding) -> String {
         lines.push(format!("measured: {}", finding.measured));
     }
     lines.extend(finding.evidence.iter().cloned());
-    lines.join("\n")
+    visible(&lines.join("\n")).into_owned()
 }

@@ -1,6 +1,6 @@
 //! report.md: in short, for the summary of a CI step.
 use crate::words;
-use model::{ArmReport, CheckKind, Finding, Report, Verdict};
+use model::{ArmReport, CheckKind, Finding, Report, Verdict, visible_line};
 use std::fmt::Write;
 
 /// So many windows of an arm are listed.
@@ -23,12 +23,14 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         words::symbol(verdict),
         cell(&report.scenario)
     )?;
-    writeln!(text, "{}\n", cell(&report.hypothesis))?;
+    writeln!(text, "{}\n", paragraph(&report.hypothesis))?;
     writeln!(text, "**{}**\n", cell(&report.reason))?;
     for arm in &report.arms {
         write_arm(text, arm, report.arms.len() > 1)?;
     }
-    writeln!(text, "```sh\n{}\n```", report.reproduce)?;
+    let fence = fence(&report.reproduce);
+    let reproduce = visible_line(&report.reproduce);
+    writeln!(text, "{fence}sh\n{reproduce}\n{fence}")?;
     writeln!(
         text,
         "\nbrownout {}, judged {}",
@@ -149,14 +151,50 @@ fn write_evidence(text: &mut String, finding: &Finding) -> std::fmt::Result {
 /// Text that stays in its cell and is not taken for markup.
 fn cell(text: &str) -> String {
     let mut safe = String::new();
-    for c in text.chars() {
+    let lines = text.replace(['\n', '\r'], " ");
+    for c in visible_line(&lines).chars() {
         match c {
-            '\n' | '\r' => safe.push(' '),
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
-            '|' | '*' | '_' | '`' | '[' | '\\' => safe.extend(['\\', c]),
+            '|' | '*' | '_' | '`' | '[' | ']' | '~' | '\\' => safe.extend(['\\', c]),
             _ => safe.push(c),
         }
     }
     safe
+}
+
+/// Text of a line of its own that is neither a heading nor a quotation nor a list.
+fn paragraph(text: &str) -> String {
+    let safe = cell(text.trim());
+    match safe.starts_with(['#', '>', '-', '+', '=']) {
+        true => format!("\\{safe}"),
+        false => safe,
+    }
+}
+
+/// What encloses code: longer than anything in it that could end it.
+fn fence(code: &str) -> String {
+    let ticks = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat((ticks + 1).max(3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_name_holds_is_neither_markup_nor_another_line() {
+        assert_eq!(
+            cell("a|b\n`c` [d](e) <img> &amp; ~x~ \x1b[31m"),
+            "a\\|b \\`c\\` \\[d\\](e) &lt;img> &amp;amp; \\~x\\~ ␛\\[31m"
+        );
+        assert_eq!(paragraph("# not a heading"), "\\# not a heading");
+        assert_eq!(paragraph(" > no quotation"), "\\> no quotation");
+    }
+
+    #[test]
+    fn code_cannot_end_what_encloses_it() {
+        assert_eq!(fence("cargo run scenarios x"), "```");
+        assert_eq!(fence("a````b`"), "`````");
+    }
 }

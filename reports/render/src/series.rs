@@ -29,9 +29,11 @@ pub(crate) fn width(span: Micros, due: &[Micros], most: u64) -> Micros {
     let active = first_and_last.map_or(0, |(first, last)| (*last - *first).0);
     let by_rate = active as f64 / due.len().max(1) as f64 * PER_BUCKET;
     let least = by_space.max(by_rate as u64);
-    let fits = WIDTHS.into_iter().map(Micros::from_millis);
+    let mut fits = WIDTHS.into_iter().map(Micros::from_millis);
+    // However long it was, no more are drawn than fit.
     let last = Micros::from_millis(WIDTHS[WIDTHS.len() - 1]);
-    fits.into_iter().find(|w| w.0 >= least).unwrap_or(last)
+    fits.find(|w| w.0 >= least)
+        .unwrap_or_else(|| last.times(least.div_ceil(last.0)))
 }
 
 /// Counts by the time each request was due, from the first bucket with a request to the last, none left out.
@@ -94,6 +96,9 @@ mod tests {
         // A short load on a long axis is not counted in steps as long as the load.
         assert_eq!(width(ten, &every(5_000, 200), 500), Micros::from_millis(20));
         assert_eq!(width(Micros::ZERO, &[], 0), Micros::from_millis(10));
+        // A century is drawn with as many as a minute.
+        let century = width(Micros::LONGEST, &every(1, 100), 200);
+        assert!(Micros::LONGEST.0 / century.0 <= 200, "{century}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is printed at the end of a run.
 use crate::words;
-use model::{ArmReport, Finding, Report, Severity, Verdict};
+use model::{ArmReport, Finding, Report, Severity, Verdict, visible_line};
 
 /// The report in a screenful of plain text; with `colour`, verdicts are coloured by ANSI escapes as well.
 pub fn terminal(report: &Report, colour: bool) -> String {
@@ -104,9 +104,9 @@ fn objective(finding: &Finding, severity: Severity, paint: &Paint) -> String {
     )
 }
 
-/// Without control characters, which a tested system's answer could otherwise send to the terminal.
+/// Control characters are shown, which a tested system's answer could otherwise send to the terminal.
 fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+    visible_line(text).into_owned()
 }
 
 struct Paint(bool);

@@ -1,5 +1,5 @@
 //! `brownout chaos`: a fault without a scenario, by hand or as a Job in the cluster.
-use crate::{args, files, select::Wrong, signals};
+use crate::{args, files, select::Wrong, signals, text};
 use ::chaos::job::{Ended, Job, Refused};
 use anyhow::Context;
 use cluster::Cluster;
@@ -44,7 +44,7 @@ pub fn validate(file: &Path) -> anyhow::Result<ExitCode> {
 /// Reads a chaos file; everything that is wrong with it at once.
 pub fn read(file: &Path) -> anyhow::Result<ChaosPlan> {
     let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|e| Wrong(format!("{name}: {e}")))?;
+    let text = text::read(file, ::plan::SCENARIO_MAX).map_err(|e| Wrong(format!("{name}: {e}")))?;
     Ok(::plan::chaos(&name, &text).map_err(|problems| Wrong(problems.to_string()))?)
 }
 
@@ -81,7 +81,7 @@ async fn preview(plan: &ChaosPlan, job: &Job) -> ExitCode {
 
 async fn perform(plan: &ChaosPlan, job: &Job) -> anyhow::Result<ExitCode> {
     let stop = runner::Stop::default();
-    signals::stop_on_signals(stop.clone())?;
+    signals::stop_on_signals(stop.clone(), |_| {})?;
     line(
         json!({"chaos": plan.name, "began": plan.fault.word(), "of": plan.fault.target(),
         "namespace": job.namespace(), "seed": plan.seed}),

@@ -1,5 +1,5 @@
 //! `brownout coverage`: which documented experiment is replayed by what, and what that said last.
-use crate::files;
+use crate::{files, text};
 use anyhow::Context;
 use model::{ExitCode, Verdict};
 use plan::catalog;
@@ -37,7 +37,7 @@ fn results(runs: &Path) -> anyhow::Result<Vec<Value>> {
     folders.sort();
     let read = |folder: &std::path::PathBuf| {
         // A run that is under way, or was killed, has none.
-        let text = std::fs::read_to_string(folder.join("result.json")).ok()?;
+        let text = text::read(&folder.join("result.json"), text::RESULT_MAX).ok()?;
         serde_json::from_str(&text).ok()
     };
     Ok(folders.iter().filter_map(read).collect())

@@ -1,5 +1,5 @@
 //! The files of a run that are made from its judgement.
-use crate::select::Wrong;
+use crate::{select::Wrong, text};
 use anyhow::Context;
 use model::{ExitCode, Plan, Report, report::KEYS_FILE};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,8 @@ use std::{
 
 /// Name of the file that says what a run is, written before anything runs.
 const RUN_FILE: &str = "run.json";
+/// Name of the file that says for machines what followed from it.
+const RESULT_FILE: &str = "result.json";
 
 /// What a run is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,9 @@ pub struct Run {
     pub command: String,
     /// The folders of its arms, in the order they run. One that never ran has a plan and no timeline.
     pub arms: Vec<String>,
+    /// The signal that ended it before everything was undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
 }
 
 /// Whether somebody watches.
@@ -58,8 +63,9 @@ pub fn begin(runs: &Path, command: &str, plans: &[Plan]) -> anyhow::Result<PathB
         let run = Run {
             command: command.into(),
             arms,
+            left: None,
         };
-        std::fs::write(folder.join(RUN_FILE), serde_json::to_string_pretty(&run)?)?;
+        put(&folder, RUN_FILE, &serde_json::to_string_pretty(&run)?)?;
         Ok(folder)
     };
     begun().with_context(|| format!("making {name} in {}", runs.display()))
@@ -83,9 +89,34 @@ fn new_folder(runs: &Path, name: &str) -> io::Result<PathBuf> {
 pub fn read(run: &Path) -> anyhow::Result<Run> {
     let file = run.join(RUN_FILE);
     let hint = "no run is recorded here; name a folder below runs/";
-    let text = std::fs::read_to_string(&file)
+    let text = text::read(&file, text::RUN_MAX)
         .map_err(|e| Wrong(format!("{}: {e}; {hint}", file.display())))?;
-    Ok(serde_json::from_str(&text).map_err(|e| Wrong(format!("{}: {e}", file.display())))?)
+    let read: Run =
+        serde_json::from_str(&text).map_err(|e| Wrong(format!("{}: {e}", file.display())))?;
+    if read.arms.is_empty() {
+        return Err(Wrong(format!("{}: it names no arm", file.display())).into());
+    }
+    Ok(read)
+}
+
+/// Writes down that a run was left before everything was undone: whoever judges it again ends as it did.
+pub fn left_at_once(run: &Path, by: &str) -> anyhow::Result<()> {
+    let mut made = read(run)?;
+    made.left = Some(by.into());
+    put(run, RUN_FILE, &serde_json::to_string_pretty(&made)?)?;
+    Ok(())
+}
+
+/// How many observations of an arm the last report of a run was made of.
+pub fn observations(run: &Path, arm: &str) -> u64 {
+    let text = text::read(&run.join(RESULT_FILE), text::RESULT_MAX);
+    let result: serde_json::Value = text
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let mut arms = result["arms"].as_array().into_iter().flatten();
+    let judged = arms.find(|a| a["arm"] == arm);
+    judged.and_then(|a| a["observations"].as_u64()).unwrap_or(0)
 }
 
 /// Prints to stdout. Whoever reads only the beginning, like `head`, is no reason to fail.
@@ -96,8 +127,7 @@ pub fn say(text: &str) {
 /// Writes the page and what machines read.
 pub fn write(run: &Path, report: &Report) -> anyhow::Result<()> {
     let write = |name: &str, text: String| {
-        std::fs::write(run.join(name), text)
-            .with_context(|| format!("writing {name} in {}", run.display()))
+        put(run, name, &text).with_context(|| format!("writing {name} in {}", run.display()))
     };
     for arm in report.arms.iter().filter(|a| !a.judgement.keys.is_empty()) {
         let lists = checks::keys::lists(&arm.plan, &arm.timeline);
@@ -109,8 +139,20 @@ pub fn write(run: &Path, report: &Report) -> anyhow::Result<()> {
     }
     write("report.html", render::html(report))?;
     write("junit.xml", render::junit(std::slice::from_ref(report)))?;
-    write("result.json", render::json(report))?;
+    write(RESULT_FILE, render::json(report))?;
     write("report.md", render::markdown(report))
+}
+
+/// Writes a file whole, or leaves the one that is there.
+fn put(folder: &Path, name: &str, text: &str) -> io::Result<()> {
+    let unfinished = folder.join(format!(".{name}"));
+    let written = std::fs::write(&unfinished, text)
+        .and_then(|()| std::fs::rename(&unfinished, folder.join(name)));
+    if written.is_err() {
+        // Nothing of it is worth the room that was wanting.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    written
 }
 
 /// How a process that made this report ends.
@@ -122,6 +164,17 @@ pub fn exit_of(report: &Report) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_written_whole_or_stays_as_it_was() {
+        let run = tempfile::tempdir().unwrap();
+        put(run.path(), "report.md", "first").unwrap();
+        let unwritable = run.path().join(".report.md");
+        std::fs::create_dir(&unwritable).unwrap();
+        assert!(put(run.path(), "report.md", "second").is_err());
+        let stays = std::fs::read_to_string(run.path().join("report.md"));
+        assert_eq!(stays.unwrap(), "first");
+    }
 
     #[test]
     fn runs_that_begin_in_the_same_second_have_folders_of_their_own() {

@@ -12,6 +12,7 @@ mod screen;
 mod select;
 mod serve;
 mod signals;
+mod text;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -67,13 +68,21 @@ fn harness(command: Command) -> process::ExitCode {
     // A watch or a log that is still open must not keep the process.
     runtime.shutdown_background();
     ended(done.unwrap_or_else(|error| {
-        eprintln!("brownout: {error:#}");
-        if error.is::<select::Wrong>() {
-            ExitCode::Usage
-        } else {
-            ExitCode::Internal
-        }
+        eprintln!("brownout: {}", model::visible(&format!("{error:#}")));
+        failed(&error)
     }))
+}
+
+/// How a process ends that could not do what it was asked.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let left = |e: &runner::Error| matches!(e, runner::Error::Timeline { clean: false, .. });
+    if error.chain().filter_map(|e| e.downcast_ref()).any(left) {
+        ExitCode::FaultInPlace
+    } else if error.is::<select::Wrong>() {
+        ExitCode::Usage
+    } else {
+        ExitCode::Internal
+    }
 }
 
 async fn perform(command: Command) -> anyhow::Result<ExitCode> {

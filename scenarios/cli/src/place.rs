@@ -12,6 +12,9 @@ use model::ExitCode;
 use node::{ShimCommand, runtime::Tier};
 use std::path::Path;
 
+/// What a timeline calls the cluster that ends with its process.
+pub const EMBEDDED: &str = "embedded";
+
 /// The hidden word that starts the shim.
 pub const SHIM: &str = "shim";
 
@@ -54,7 +57,7 @@ pub async fn ready(wanted: &args::Scenarios, dir: &Path) -> anyhow::Result<Ready
             Ok(Ready {
                 cluster,
                 place: Place::Embedded,
-                kind: "embedded",
+                kind: EMBEDDED,
                 embedded: Some(embedded),
             })
         }
@@ -113,7 +116,7 @@ pub async fn keep_cluster(dir: &Path, images: &args::Images) -> anyhow::Result<E
         "Image {IMAGE} is this program: kubectl apply -f k8s/manifests/kafka.yaml -f k8s/manifests/mybnb/review.yaml"
     );
     let stop = runner::Stop::default();
-    crate::signals::stop_on_signals(stop.clone())?;
+    crate::signals::stop_on_signals(stop.clone(), |_| {})?;
     stop.wait().await;
     cluster.shutdown().await;
     Ok(ExitCode::Pass)

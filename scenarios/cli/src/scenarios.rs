@@ -11,6 +11,7 @@ use model::{ExitCode, Fact, Micros, Observation, Plan, Report, Timeline, Verdict
 use runner::{Progress, Stop, World};
 use std::{
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -27,7 +28,8 @@ pub async fn run(wanted: args::Scenarios) -> anyhow::Result<ExitCode> {
         .map(|s| Ok((s, s.plans(&wanted.variant)?)))
         .collect::<Result<Vec<_>, select::Wrong>>()?;
     let stop = Stop::default();
-    signals::stop_on_signals(stop.clone())?;
+    let current = Current::default();
+    signals::stop_on_signals(stop.clone(), current.leaving())?;
     let mut reports = vec![];
     let mut took = vec![];
     let mut ended = vec![];
@@ -42,9 +44,17 @@ pub async fn run(wanted: args::Scenarios) -> anyhow::Result<ExitCode> {
             break;
         }
         let began = Instant::now();
-        let done = scenario(selected, plans, &wanted, &stop).await;
-        let report = done.inspect_err(|_| summarise(&reports, &took))?;
+        let done = scenario(selected, plans, &wanted, &stop, &current).await;
+        let (report, written) = done.inspect_err(|_| summarise(&reports, &took))?;
         ended.push(files::exit_of(&report));
+        if let Err(e) = written {
+            // Whoever waits for the exit code hears first of what may still be in place.
+            if ExitCode::foremost(ended.iter().copied()) != ExitCode::FaultInPlace {
+                return Err(e);
+            }
+            eprintln!("brownout: {e:#}");
+            break;
+        }
         reports.push(report);
         took.push(began.elapsed());
         if all > 1 {
@@ -58,6 +68,27 @@ pub async fn run(wanted: args::Scenarios) -> anyhow::Result<ExitCode> {
     }
     summarise(&reports, &took);
     Ok(ExitCode::foremost(ended))
+}
+
+/// The folder of the run that is going on.
+#[derive(Clone, Default)]
+struct Current(Arc<Mutex<Option<PathBuf>>>);
+
+impl Current {
+    fn set(&self, run: Option<PathBuf>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = run;
+    }
+
+    /// What is still to be done when it is left at once: its folder says so.
+    fn leaving(&self) -> impl FnOnce(&str) + Send + 'static {
+        let current = self.clone();
+        move |by| {
+            let run = current.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(Err(e)) = run.as_deref().map(|run| files::left_at_once(run, by)) {
+                eprintln!("brownout: {e:#}");
+            }
+        }
+    }
 }
 
 /// Writes what has run so far, if it is wanted: whatever ends the rest, this is there.
@@ -74,7 +105,8 @@ async fn scenario(
     plans: Vec<Plan>,
     wanted: &args::Scenarios,
     stop: &Stop,
-) -> anyhow::Result<Report> {
+    current: &Current,
+) -> anyhow::Result<(Report, anyhow::Result<()>)> {
     let name = selected.scenario.name();
     let command = command(name, wanted);
     let plans: Vec<Plan> = plans
@@ -82,19 +114,23 @@ async fn scenario(
         .map(|plan| on_this_cluster(plan, wanted))
         .collect();
     let run = files::begin(&wanted.runs, &command, &plans)?;
+    current.set(Some(run.clone()));
     let mut recorded = vec![];
     for plan in plans {
         let timeline = match stop.asked() {
-            Some(by) => left_out(by),
+            Some(by) => left_out(by, &run.join(&plan.arm))?,
             None => arm(&plan, &run, wanted, stop).await?,
         };
         recorded.push((plan, timeline));
     }
     let report = checks::report(recorded, &command, env!("CARGO_PKG_VERSION"), &files::now());
-    files::write(&run, &report)?;
+    let written = files::write(&run, &report);
+    current.set(None);
     files::say(&render::terminal(&report, files::is_terminal()));
-    files::say(&format!("  report: {}\n\n", files::page(&run).display()));
-    Ok(report)
+    if written.is_ok() {
+        files::say(&format!("  report: {}\n\n", files::page(&run).display()));
+    }
+    Ok((report, written))
 }
 
 /// The image and the Kafka that the cluster has, in place of those the manifests name.
@@ -106,12 +142,16 @@ fn on_this_cluster(mut plan: Plan, wanted: &args::Scenarios) -> Plan {
     plan
 }
 
-/// The timeline of an arm that a stop came before.
-fn left_out(by: String) -> Timeline {
-    Timeline::new(vec![Observation {
+/// The timeline of an arm that a stop came before. It is on disk as any other.
+fn left_out(by: String, dir: &Path) -> anyhow::Result<Timeline> {
+    let timeline = Timeline::new(vec![Observation {
         at: Micros::ZERO,
         fact: Fact::Stopped { by },
-    }])
+    }]);
+    let file = dir.join(runner::TIMELINE_FILE);
+    std::fs::write(&file, timeline.write())
+        .with_context(|| format!("writing {}", file.display()))?;
+    Ok(timeline)
 }
 
 async fn arm(

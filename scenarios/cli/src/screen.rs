@@ -127,7 +127,8 @@ fn line(progress: &Progress, elapsed: Duration) -> String {
             at.saturating_sub(progress.now).as_secs_f64()
         ));
     }
-    parts.join("  ")
+    // Steps and pods have the names that files and clusters give them.
+    model::visible_line(&parts.join("  ")).into_owned()
 }
 
 /// A line longer than the terminal would not be overwritten by the next.

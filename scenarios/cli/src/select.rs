@@ -1,7 +1,7 @@
 //! From what was typed to scenarios.
 use crate::{
     args::{Scenarios, Variant},
-    files,
+    files, text,
 };
 use anyhow::Context;
 use model::{ExitCode, Mutant, Plan};
@@ -39,7 +39,7 @@ impl Source {
     fn read(self, path: &str) -> io::Result<String> {
         match self {
             Source::Catalogue => plan::catalog().read(path),
-            Source::Disk => std::fs::read_to_string(path),
+            Source::Disk => text::read(Path::new(path), plan::MANIFEST_MAX),
         }
     }
 }
@@ -105,8 +105,8 @@ fn one(name: &str) -> anyhow::Result<Vec<Selected>> {
 }
 
 fn from_file(file: &Path) -> anyhow::Result<Selected> {
-    let text =
-        std::fs::read_to_string(file).map_err(|e| Wrong(format!("{}: {e}", file.display())))?;
+    let text = text::read(file, plan::SCENARIO_MAX)
+        .map_err(|e| Wrong(format!("{}: {e}", file.display())))?;
     let read = |path: &str| Source::Disk.read(path);
     let scenario = plan::validate(&file.display().to_string(), &text, &read)
         .map_err(|problems| Wrong(problems.to_string()))?;
@@ -120,7 +120,8 @@ fn from_file(file: &Path) -> anyhow::Result<Selected> {
 pub fn list(wanted: &Scenarios) -> anyhow::Result<ExitCode> {
     for Selected { scenario, .. } in select(&wanted.names)? {
         files::say(&format!("{}\n", scenario.name()));
-        files::say(&format!("    {}\n", scenario.hypothesis()));
+        let hypothesis = model::visible_line(scenario.hypothesis());
+        files::say(&format!("    {hypothesis}\n"));
         let arms: Vec<&str> = scenario
             .arms()
             .iter()
@@ -155,7 +156,7 @@ pub fn validate(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
 
 /// A file of either kind.
 fn check(file: &Path) -> anyhow::Result<()> {
-    let is_chaos = std::fs::read_to_string(file).is_ok_and(|text| plan::is_chaos(&text));
+    let is_chaos = text::read(file, plan::SCENARIO_MAX).is_ok_and(|text| plan::is_chaos(&text));
     match is_chaos {
         true => crate::chaos::read(file).map(drop),
         false => from_file(file).map(drop),
@@ -171,7 +172,7 @@ pub fn explain(name: &str, variant: &Variant) -> anyhow::Result<ExitCode> {
         };
         for plan in selected.plans(variant)? {
             let off = off.iter().find(|off| off.arm == plan.arm);
-            files::say(&format!("{}\n", plan::explain(&plan, off)));
+            files::say(&format!("{}\n", model::visible(&plan::explain(&plan, off))));
         }
     }
     Ok(ExitCode::Pass)

@@ -42,6 +42,7 @@ pub mod telemetry;
 pub mod time;
 pub mod timeline;
 pub mod verdict;
+pub mod visible;
 pub mod window;
 
 pub use cause::Cause;
@@ -68,4 +69,5 @@ pub use telemetry::{Breaker, BreakerState, PodCounts};
 pub use time::Micros;
 pub use timeline::Timeline;
 pub use verdict::{ExitCode, Finding, Verdict};
+pub use visible::{visible, visible_line};
 pub use window::{Window, WindowState};

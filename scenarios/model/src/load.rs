@@ -125,6 +125,12 @@ impl Load {
             .collect()
     }
 
+    /// How many requests a round has.
+    fn round_length(&self) -> u64 {
+        let weights = self.requests.iter().map(|r| r.weight.unwrap_or(1));
+        weights.map(u64::from).sum()
+    }
+
     /// Nothing is sent: what the mutant without faults makes of a load that hurts.
     pub fn is_nothing(&self) -> bool {
         matches!(&self.model, LoadModel::Open { stages, .. } if stages.is_empty())
@@ -146,13 +152,16 @@ impl Load {
             } => None,
             LoadModel::Closed {
                 users, repetitions, ..
-            } => repetitions.map(|r| u64::from(*users) * u64::from(r) * self.round().len() as u64),
-            LoadModel::Open { stages, .. } => Some(
-                stages
+            } => repetitions.map(|r| {
+                let rounds = u64::from(*users) * u64::from(r);
+                rounds.saturating_mul(self.round_length())
+            }),
+            LoadModel::Open { stages, .. } => {
+                let each = stages
                     .iter()
-                    .map(|s| (s.rate * s.duration.as_secs_f64()).round() as u64)
-                    .sum(),
-            ),
+                    .map(|s| (s.rate * s.duration.as_secs_f64()).round() as u64);
+                Some(each.fold(0, u64::saturating_add))
+            }
         }
     }
 }

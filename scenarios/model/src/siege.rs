@@ -133,7 +133,7 @@ impl Counts {
         }
         if counted.answered {
             let time = request.done.saturating_sub(request.sent).as_secs_f64();
-            self.bytes += request.bytes;
+            self.bytes = self.bytes.saturating_add(request.bytes);
             self.time += time;
             self.longest = self.longest.max(time);
             self.shortest = Some(self.shortest.map_or(time, |s| s.min(time)));

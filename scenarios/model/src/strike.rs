@@ -125,7 +125,7 @@ impl Rhythm {
 
     /// When the last blow has fallen at the latest.
     pub fn length(&self) -> Micros {
-        Micros(self.every.0 * u64::from(self.times.saturating_sub(1))) + self.jitter
+        self.every.times(self.times.saturating_sub(1).into()) + self.jitter
     }
 }
 

@@ -58,13 +58,15 @@ pub fn is_good(ending: &str) -> bool {
 impl Calls {
     /// All of them.
     pub fn all(&self) -> u64 {
-        self.endings.values().sum()
+        self.endings
+            .values()
+            .fold(0, |all, n| all.saturating_add(*n))
     }
 
     /// Those that ended well.
     pub fn good(&self) -> u64 {
         let good = self.endings.iter().filter(|(ending, _)| is_good(ending));
-        good.map(|(_, n)| n).sum()
+        good.fold(0, |all, (_, n)| all.saturating_add(*n))
     }
 
     /// Those that did not.
@@ -75,7 +77,8 @@ impl Calls {
     /// Adds another's.
     pub fn add(&mut self, other: &Calls) {
         for (ending, n) in &other.endings {
-            *self.endings.entry(ending.clone()).or_default() += n;
+            let own = self.endings.entry(ending.clone()).or_default();
+            *own = own.saturating_add(*n);
         }
         self.seconds += other.seconds;
         let mut bounds: Vec<f64> = self

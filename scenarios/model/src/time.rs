@@ -11,21 +11,24 @@ use std::{
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-#[serde(transparent)]
+#[serde(into = "u64", try_from = "u64")]
 pub struct Micros(pub u64);
 
 impl Micros {
     /// No time at all; the start of the run.
     pub const ZERO: Micros = Micros(0);
 
+    /// A hundred years. Sums end here, and nothing longer is read from a file: what is longer was not measured.
+    pub const LONGEST: Micros = Micros(3_155_760_000_000_000);
+
     /// Whole milliseconds.
     pub const fn from_millis(ms: u64) -> Micros {
-        Micros(ms * 1_000)
+        Micros(ms.saturating_mul(1_000))
     }
 
     /// Whole seconds.
     pub const fn from_secs(s: u64) -> Micros {
-        Micros(s * 1_000_000)
+        Micros(s.saturating_mul(1_000_000))
     }
 
     /// As seconds with a fraction, for arithmetic and plots.
@@ -42,31 +45,55 @@ impl Micros {
     pub fn saturating_sub(self, other: Micros) -> Micros {
         Micros(self.0.saturating_sub(other.0))
     }
-}
 
-impl Add for Micros {
-    type Output = Micros;
-    fn add(self, other: Micros) -> Micros {
-        Micros(self.0 + other.0)
+    /// So many times as long, or the longest there is.
+    pub fn times(self, count: u64) -> Micros {
+        Micros(self.0.saturating_mul(count)).min(Micros::LONGEST)
     }
 }
 
+/// The sum, or the longest there is.
+impl Add for Micros {
+    type Output = Micros;
+    fn add(self, other: Micros) -> Micros {
+        Micros(self.0.saturating_add(other.0)).min(Micros::LONGEST)
+    }
+}
+
+/// The difference, or zero when `other` is later.
 impl Sub for Micros {
     type Output = Micros;
     fn sub(self, other: Micros) -> Micros {
-        Micros(self.0 - other.0)
+        self.saturating_sub(other)
     }
 }
 
 impl Sum for Micros {
     fn sum<I: Iterator<Item = Micros>>(all: I) -> Micros {
-        Micros(all.map(|m| m.0).sum())
+        all.fold(Micros::ZERO, Micros::add)
+    }
+}
+
+impl From<Micros> for u64 {
+    fn from(m: Micros) -> u64 {
+        m.0
+    }
+}
+
+impl TryFrom<u64> for Micros {
+    type Error = String;
+    fn try_from(us: u64) -> Result<Micros, String> {
+        match Micros(us) {
+            m if m <= Micros::LONGEST => Ok(m),
+            _ => Err(format!("{us} µs is longer than a hundred years")),
+        }
     }
 }
 
 impl From<Duration> for Micros {
     fn from(d: Duration) -> Micros {
-        Micros(u64::try_from(d.as_micros()).unwrap_or(u64::MAX))
+        let us = u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+        Micros(us).min(Micros::LONGEST)
     }
 }
 
@@ -99,5 +126,28 @@ mod tests {
             .map(|us| Micros(us).to_string())
             .into();
         assert_eq!(written, ["0 s", "350 µs", "12.5 ms", "3.20 s", "2 m 05 s"]);
+    }
+
+    #[test]
+    fn no_sum_is_longer_than_the_longest_and_no_difference_shorter_than_nothing() {
+        let most = Micros(u64::MAX);
+        assert_eq!(most + Micros(1), Micros::LONGEST);
+        assert_eq!([most, most].into_iter().sum::<Micros>(), Micros::LONGEST);
+        assert_eq!(Micros(2).times(u64::MAX), Micros::LONGEST);
+        assert_eq!(Micros(1) - Micros(2), Micros::ZERO);
+        assert_eq!(Micros::from_secs(u64::MAX), most);
+    }
+
+    #[test]
+    fn what_no_clock_shows_is_not_read() {
+        let read = |text: &str| serde_json::from_str::<Micros>(text).map_err(|e| e.to_string());
+        assert_eq!(read("1500"), Ok(Micros(1500)));
+        assert_eq!(read("3155760000000000"), Ok(Micros::LONGEST));
+        let refused = read("9223372036854775808").unwrap_err();
+        assert!(
+            refused.starts_with("9223372036854775808 µs is longer than a hundred years"),
+            "{refused}"
+        );
+        assert!(read("18446744073709551615").is_err() && read("-1").is_err());
     }
 }

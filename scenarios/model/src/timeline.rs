@@ -1,7 +1,13 @@
 //! Everything that was seen in one run, in the order of its clock.
 use crate::{EMBEDDED, Fact, Micros, Observation, PodState, RequestFact, Saved};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{
+    fmt,
+    io::{BufRead, Read},
+};
+
+/// A line has at most so many bytes: a list that was read, with all its rows, is the longest there is.
+pub const LINE_MAX: usize = 64 << 20;
 
 /// All observations of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -34,26 +40,44 @@ impl Timeline {
         Timeline { observations }
     }
 
-    /// Reads `timeline.jsonl`. A last line without its end is what a killed run leaves: it is dropped, the rest counts.
+    /// Reads the text of `timeline.jsonl`, as [`Timeline::read`].
     ///
     /// # Errors
     /// The first line that is not an observation.
     pub fn parse(text: &str) -> Result<Timeline, BadLine> {
-        let whole = match text.rfind('\n') {
-            Some(end) => &text[..end],
-            None => "",
-        };
-        let observations = whole
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty())
-            .map(|(i, line)| {
-                serde_json::from_str(line).map_err(|e| BadLine {
-                    line: i + 1,
-                    why: e.to_string(),
-                })
-            })
-            .collect::<Result<_, _>>()?;
+        Timeline::read(text.as_bytes())
+    }
+
+    /// Reads `timeline.jsonl` line by line. A last line without its end is what a killed run leaves: it is dropped, the rest
+    /// counts.
+    ///
+    /// # Errors
+    /// The first line that is not an observation, is longer than [`LINE_MAX`], or cannot be read.
+    pub fn read(from: impl BufRead) -> Result<Timeline, BadLine> {
+        Timeline::read_within(from, LINE_MAX)
+    }
+
+    fn read_within(mut from: impl BufRead, most: usize) -> Result<Timeline, BadLine> {
+        let mut observations = vec![];
+        let mut bytes = vec![];
+        for line in 1.. {
+            bytes.clear();
+            let bad = |why: String| BadLine { line, why };
+            let mut limited = from.by_ref().take(most as u64 + 1);
+            limited
+                .read_until(b'\n', &mut bytes)
+                .map_err(|e| bad(e.to_string()))?;
+            if bytes.len() > most {
+                return Err(bad(format!("it has more than {most} bytes")));
+            }
+            if bytes.pop() != Some(b'\n') {
+                break;
+            }
+            if !bytes.trim_ascii().is_empty() {
+                let read = serde_json::from_slice(&bytes);
+                observations.push(read.map_err(|e| bad(e.to_string()))?);
+            }
+        }
         Ok(Timeline::new(observations))
     }
 
@@ -152,6 +176,32 @@ mod tests {
         assert_eq!(Timeline::parse(&text).unwrap().all().len(), 1);
         let text = phase_line() + "nonsense\n" + &phase_line();
         assert_eq!(Timeline::parse(&text).unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_read_to_its_end() {
+        let text = phase_line() + &" ".repeat(100);
+        let read = |most| Timeline::read_within(text.as_bytes(), most);
+        assert_eq!(read(100).unwrap().all().len(), 1);
+        assert_eq!(
+            read(99).unwrap_err().to_string(),
+            "line 2: it has more than 99 bytes"
+        );
+        let endless = std::io::BufReader::new(std::io::repeat(b' '));
+        assert_eq!(Timeline::read_within(endless, 1000).unwrap_err().line, 1);
+    }
+
+    #[test]
+    fn a_time_that_no_run_has_is_refused_with_its_line() {
+        let at = |us: u64| format!("{{\"at\":{us},\"fact\":\"phase\",\"phase\":\"Pending\"}}\n");
+        for us in [1 << 63, u64::MAX] {
+            let refused = Timeline::parse(&(phase_line() + &at(us))).unwrap_err();
+            assert_eq!(refused.line, 2);
+            assert!(
+                refused.why.contains("longer than a hundred years"),
+                "{refused}"
+            );
+        }
     }
 
     fn phase_line() -> String {

@@ -1,9 +1,7 @@
 //! Faults that strike pods: which, how many, how often. Steps of a scenario and chaos files say it in the same words.
+use crate::limits::{BLOWS_MAX, DURATION_MAX, GRACE_MAX, PODS_MAX, ROUNDS_MAX};
 use crate::object::Object;
 use model::{Aim, FaultKind, Micros, Mode, Rhythm, Selector};
-
-/// So many rounds at most: more are a mistake in a unit.
-const ROUNDS_MAX: u64 = 10_000;
 
 /// Where the words stand.
 pub struct Words<'o, 'a> {
@@ -25,7 +23,7 @@ impl Words<'_, '_> {
             "pod-kill" => {
                 f.refuses(&["container", "for"], "in a pod-kill");
                 Some(FaultKind::PodKill {
-                    grace_period_seconds: f.whole32("gracePeriodSeconds", 0),
+                    grace_period_seconds: f.whole32("gracePeriodSeconds", 0, GRACE_MAX),
                     aim: aim?,
                 })
             }
@@ -65,12 +63,34 @@ impl Words<'_, '_> {
         }
         let mode = self.mode();
         let rhythm = rhythm(self.rhythm);
+        if let Some(rhythm) = &rhythm {
+            self.bounded(rhythm, workloads.len().max(1));
+        }
         Some(Aim {
             workloads,
             selector,
             mode: mode?,
             rhythm: rhythm?,
         })
+    }
+
+    /// Puts down blows that would be too many, or fall for too long.
+    fn bounded(&self, rhythm: &Rhythm, lanes: usize) {
+        let o = self.rhythm;
+        let Some(node) = o.get("every") else {
+            return;
+        };
+        let blows = u64::from(rhythm.times).saturating_mul(lanes as u64);
+        if blows > BLOWS_MAX {
+            let way_out = format!("at most {BLOWS_MAX} are possible");
+            o.log
+                .bad(node, format!("that would be {blows} blows"), way_out);
+        }
+        if rhythm.length() > DURATION_MAX {
+            let message = format!("{} rounds would take longer than 720h", rhythm.times);
+            o.log
+                .bad(node, message, "write fewer, or let them be nearer");
+        }
     }
 
     fn selector(&self) -> Option<Selector> {
@@ -103,7 +123,7 @@ impl Words<'_, '_> {
             return Some(if word == "one" { Mode::One } else { Mode::All });
         }
         f.needs("value", &format!("mode {word}"));
-        let max = if word == "fixed" { u32::MAX } else { 100 };
+        let max = if word == "fixed" { PODS_MAX } else { 100 };
         let value = f.whole("value", 1, max.into())?;
         let value = u32::try_from(value).unwrap_or(max);
         Some(match word {

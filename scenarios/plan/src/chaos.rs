@@ -1,5 +1,6 @@
 //! Chaos files: text → what `brownout chaos run` performs, or every mistake at once.
 use crate::aim::Words;
+use crate::limits::PODS_MAX;
 use crate::object::Object;
 use crate::problem::{LABEL_WAY_OUT, Log, Problem, Problems, is_label};
 use crate::tree::{Kind, Node};
@@ -106,7 +107,7 @@ fn safety(s: &Object) -> Safety {
             .map(|(key, value)| (key.into(), value.into()))
             .collect(),
         max_unavailable: share(s),
-        min_ready: s.whole32("minReady", 0).unwrap_or(0),
+        min_ready: s.whole32("minReady", 0, PODS_MAX).unwrap_or(0),
         empty_target: match s.get("emptyTargetResolution") {
             Some(_) if s.one_of("emptyTargetResolution") == Some("skip") => EmptyTarget::Skip,
             _ => EmptyTarget::Fail,

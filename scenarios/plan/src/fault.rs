@@ -1,5 +1,6 @@
 //! Faults of a method.
 use crate::aim::Words;
+use crate::limits::GRACE_MAX;
 use crate::object::Object;
 use crate::problem::Log;
 use crate::system::{self, Patch, System};
@@ -95,7 +96,7 @@ fn service_down(f: &Object, system: Option<&System>) -> Option<FaultKind> {
     f.needs("service", "service-down");
     f.refuses(&["deployment", "manifest", "patches"], "in a service-down");
     let scaled = f.get("by").is_some() && f.one_of("by")? == "scale";
-    let grace_period_seconds = f.whole32("gracePeriodSeconds", 0);
+    let grace_period_seconds = f.whole32("gracePeriodSeconds", 0, GRACE_MAX);
     let (node, service) = f.word("service")?;
     if let Some(system) = system {
         system.must_have("Service", service, node, f.log);

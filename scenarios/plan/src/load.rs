@@ -1,5 +1,6 @@
 //! Loads: who sends what, and when.
 use crate::expected;
+use crate::limits::{IN_FLIGHT_MAX, REPETITIONS_MAX, REQUESTS_MAX, USERS_MAX};
 use crate::object::Object;
 use crate::request::{self, Within};
 use crate::system::System;
@@ -10,7 +11,7 @@ use model::{Connection, Expected, Load, LoadModel, Micros, Request, Stage};
 const REQUEST_TIMEOUT: Micros = Micros::from_secs(30);
 
 /// So many requests of an open load may be unanswered at once where the file says nothing: five seconds of silence at 200/s.
-const IN_FLIGHT_MAX: u32 = 1000;
+const IN_FLIGHT: u32 = 1000;
 
 /// Reads a load. None where something is wrong with it, and that is put down.
 pub fn read(l: &Object, saved: &[&str], system: Option<&System>) -> Option<Load> {
@@ -54,7 +55,7 @@ pub fn read(l: &Object, saved: &[&str], system: Option<&System>) -> Option<Load>
             );
         }
     }
-    Some(Load {
+    let load = Load {
         model: model?,
         connection,
         timeout,
@@ -62,7 +63,19 @@ pub fn read(l: &Object, saved: &[&str], system: Option<&System>) -> Option<Load>
         requests: requests.collect(),
         think_time: l.duration("thinkTime"),
         stress: l.flag("stress").unwrap_or(false),
-    })
+    };
+    bounded(l, &load);
+    Some(load)
+}
+
+/// Puts down a load of more requests than a run can keep.
+fn bounded(l: &Object, load: &Load) {
+    let planned = load.planned_requests().unwrap_or(0);
+    if planned > REQUESTS_MAX {
+        let message = format!("this would be {planned} requests");
+        let way_out = format!("at most {REQUESTS_MAX} are possible: make it shorter or slower");
+        l.log.bad(l.node, message, way_out);
+    }
 }
 
 /// What a request of a load says itself stands in place of what the load says.
@@ -80,9 +93,9 @@ fn closed_model(l: &Object) -> Option<LoadModel> {
     }
     let max_rate = l.rate("maxRate").map(|r| r.ceil() as u32);
     Some(LoadModel::Closed {
-        users: l.whole32("users", 1).unwrap_or(1),
+        users: l.whole32("users", 1, USERS_MAX).unwrap_or(1),
         duration: l.duration("duration"),
-        repetitions: l.whole32("repetitions", 1),
+        repetitions: l.whole32("repetitions", 1, REPETITIONS_MAX),
         max_rate,
     })
 }
@@ -112,7 +125,9 @@ fn open_model(l: &Object) -> Option<LoadModel> {
     };
     Some(LoadModel::Open {
         stages,
-        in_flight_max: l.whole32("inFlightMax", 1).unwrap_or(IN_FLIGHT_MAX),
+        in_flight_max: l
+            .whole32("inFlightMax", 1, IN_FLIGHT_MAX)
+            .unwrap_or(IN_FLIGHT),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Steps that look into containers, logs and objects.
 use crate::heads::Heads;
 use crate::kinds;
+use crate::limits::PODS_MAX;
 use crate::object::Object;
 use crate::path;
 use crate::quantity::{condition, condition_way_out};
@@ -113,7 +114,7 @@ fn pod_choice(of: &Object, system: Option<&System>) -> Option<PodChoice> {
     };
     Some(PodChoice {
         of: pods,
-        replica: of.whole32("replica", 1),
+        replica: of.whole32("replica", 1, PODS_MAX),
         container: of.text("container").map(Into::into),
     })
 }

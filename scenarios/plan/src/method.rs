@@ -13,7 +13,7 @@ use model::{
     Action, Check, CheckKind, Expected, Fault, FaultKind, Load, LoadModel, Micros, Severity, Start,
     Step,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a fault may take to be proven, and an undo to be verified, where the file says nothing.
 const FAULT_TIMEOUT: Micros = Micros::from_secs(180);
@@ -297,10 +297,11 @@ fn needless(step: &Object, steps: &[Step]) {
 /// Every step that is over, or at least begun, when `step` begins.
 fn all_before<'w>(step: &str, waits: &'w BTreeMap<&str, Vec<String>>) -> Vec<&'w str> {
     let mut found: Vec<&str> = vec![];
+    let mut seen = BTreeSet::new();
     let mut open = vec![step];
     while let Some(name) = open.pop() {
         for earlier in waits.get(name).into_iter().flatten() {
-            if !found.contains(&earlier.as_str()) {
+            if seen.insert(earlier.as_str()) {
                 found.push(earlier);
                 open.push(earlier);
             }

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// More missing fields than this are told in one line.
 const MISSING_MAX: usize = 4;
+/// So many unknown fields of one map are told one by one; the others are counted.
+const UNKNOWN_MAX: usize = 20;
 
 /// A map that is read as one of the types of the vocabulary.
 pub struct Object<'a> {
@@ -38,10 +40,12 @@ impl<'a> Object<'a> {
 
     fn unknown_fields(&self) {
         let known = || self.of.fields.iter().map(|f| f.name);
-        for entry in self.node.entries() {
-            if known().any(|k| k == entry.key) {
-                continue;
-            }
+        let mut unknown = self
+            .node
+            .entries()
+            .iter()
+            .filter(|entry| !known().any(|k| k == entry.key));
+        for entry in unknown.by_ref().take(UNKNOWN_MAX) {
             let message = format!("no such field in a {}", self.of.name);
             let way_out = match nearest(&entry.key, known()) {
                 Some(near) => format!("did you mean {near}?"),
@@ -49,6 +53,12 @@ impl<'a> Object<'a> {
             };
             let problem = Problem::new(self.log.file(), entry.at, &entry.node.path, message);
             self.log.add(problem.value(&entry.key).way_out(way_out));
+        }
+        if let Some(next) = unknown.next() {
+            let message = format!("{} more unknown fields from here on", 1 + unknown.count());
+            let problem = Problem::new(self.log.file(), next.at, &self.node.path, message);
+            self.log
+                .add(problem.way_out("mend those before them first"));
         }
     }
 
@@ -181,7 +191,7 @@ impl<'a> Object<'a> {
     }
 
     pub fn rate(&self, name: &str) -> Option<f64> {
-        self.quantity(name, quantity::rate, RATE_WAY_OUT)
+        self.quantity(name, quantity::load_rate, RATE_WAY_OUT)
     }
 
     fn quantity<T>(
@@ -248,8 +258,8 @@ impl<'a> Object<'a> {
         number
     }
 
-    pub fn whole32(&self, name: &str, min: u32) -> Option<u32> {
-        let number = self.whole(name, min.into(), u32::MAX.into());
+    pub fn whole32(&self, name: &str, min: u32, max: u32) -> Option<u32> {
+        let number = self.whole(name, min.into(), max.into());
         number.and_then(|n| u32::try_from(n).ok())
     }
 

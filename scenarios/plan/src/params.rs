@@ -1,4 +1,5 @@
 //! Params: values by name, one for each profile, that stand in the file as `${name}`.
+use crate::limits::PARAM_MAX;
 use crate::object::Object;
 use crate::problem::{Log, Place, Problem, meant};
 use crate::tree::{Entry, Filled, Kind, Node, Scalar};
@@ -40,6 +41,11 @@ fn one(entry: &Entry, profile: Profile, log: &Log) -> Option<Node> {
         Kind::Scalar(s) if s.text.contains("${") => {
             log.bad(node, "a param cannot use another", "write its value");
         }
+        Kind::Scalar(s) if s.text.len() > PARAM_MAX => log.bad(
+            node,
+            format!("a param of more than {PARAM_MAX} letters"),
+            "write long texts where they are used",
+        ),
         Kind::Scalar(_) => return Some(node.clone()),
         _ => log.bad(
             node,

@@ -56,21 +56,21 @@ impl Problem {
     }
 }
 
-/// `a.yaml:12:9: spec.load.duration: "30" has no unit; write 30s, 5m or 1h`
+/// `a.yaml:12:9: spec.load.duration: "30" has no unit; write 30s, 5m or 1h`. What a file has in it cannot steer a terminal.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file)?;
+        let mut line = format!("{}:", self.file);
         if self.at.line > 0 {
-            write!(f, "{}:{}:", self.at.line, self.at.column)?;
+            line += &format!("{}:{}:", self.at.line, self.at.column);
         }
         if !self.path.is_empty() {
-            write!(f, " {}:", self.path)?;
+            line += &format!(" {}:", self.path);
         }
-        write!(f, " {}", self.message)?;
+        line += &format!(" {}", self.message);
         if !self.way_out.is_empty() {
-            write!(f, "; {}", self.way_out)?;
+            line += &format!("; {}", self.way_out);
         }
-        Ok(())
+        f.write_str(&model::visible_line(&line))
     }
 }
 
@@ -79,14 +79,20 @@ impl fmt::Display for Problem {
 #[serde(transparent)]
 pub struct Problems(pub Vec<Problem>);
 
+/// So many problems are listed; the others are counted.
+const LISTED_MAX: usize = 100;
+
 /// One a line.
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
+        for (i, problem) in self.0.iter().take(LISTED_MAX).enumerate() {
             let line = if i == 0 { "" } else { "\n" };
             write!(f, "{line}{problem}")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(LISTED_MAX) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more; mend these first"),
+        }
     }
 }
 
@@ -201,6 +207,24 @@ mod tests {
         assert_eq!(nearest("succesCondtion", known), Some("successCondition"));
         assert_eq!(nearest("wait", known), None);
         assert_eq!(meant("zzz", ["a1", "b2"]), "there is a1, b2");
+    }
+
+    #[test]
+    fn a_hundred_problems_are_listed_and_the_others_counted() {
+        let one = |line| Problem::new("a.yaml", Place { line, column: 1 }, "", "is wrong");
+        let told = Problems((1..=130).map(one).collect()).to_string();
+        assert_eq!(told.lines().count(), 101);
+        assert!(told.ends_with("\na.yaml:100:1: is wrong\nand 30 more; mend these first"));
+    }
+
+    #[test]
+    fn what_a_file_says_cannot_steer_the_terminal() {
+        let at = Place { line: 1, column: 1 };
+        let problem = Problem::new("a.yaml", at, "spec", "\"\x1b[2J\r\n\" is no name");
+        assert_eq!(
+            problem.to_string(),
+            "a.yaml:1:1: spec: \"␛[2J␍␊\" is no name"
+        );
     }
 
     #[test]

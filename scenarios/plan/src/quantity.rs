@@ -1,4 +1,5 @@
 //! Quantities with units: durations, rates, and the conditions of objectives.
+use crate::limits::{DURATION_MAX, RATE_MAX, RATE_MIN};
 use model::metric::Unit;
 use model::{Comparison, Micros, Threshold};
 
@@ -12,8 +13,18 @@ pub fn length(text: &str) -> Result<Micros, String> {
     }
     let seconds = sum(text, Unit::Seconds).map_err(|what| format!("in \"{text}\", {what}"))?;
     match seconds {
-        seconds if seconds >= 0.0 => Ok(Micros((seconds * 1e6).round() as u64)),
+        seconds if seconds >= 0.0 => micros(seconds * 1e6, text),
         _ => Err(format!("\"{text}\" is less than nothing")),
+    }
+}
+
+/// So many microseconds, if that is a duration that anything may take.
+fn micros(micros: f64, text: &str) -> Result<Micros, String> {
+    match micros.round() {
+        us if us <= DURATION_MAX.0 as f64 => Ok(Micros(us as u64)),
+        _ => Err(format!(
+            "\"{text}\" is longer than 720h, the longest there is"
+        )),
     }
 }
 
@@ -55,7 +66,7 @@ pub fn duration(text: &str) -> Result<Micros, String> {
         };
         rest = after;
     }
-    Ok(Micros(micros.round() as u64))
+    self::micros(micros, text)
 }
 
 /// How a rate is written, for messages.
@@ -79,6 +90,17 @@ pub fn rate(text: &str) -> Result<f64, String> {
     match number / seconds {
         rate if rate > 0.0 && rate.is_finite() => Ok(rate),
         _ => Err(format!("\"{text}\" sends nothing")),
+    }
+}
+
+/// A rate at which a load can be sent.
+pub fn load_rate(text: &str) -> Result<f64, String> {
+    match rate(text)? {
+        rate if rate > RATE_MAX => Err(format!(
+            "\"{text}\" is more than {RATE_MAX}/s, the most there is"
+        )),
+        rate if rate < RATE_MIN => Err(format!("\"{text}\" is less than 1/h, the least there is")),
+        rate => Ok(rate),
     }
 }
 
@@ -205,6 +227,40 @@ mod tests {
             length("1s - 2s"),
             Err("\"1s - 2s\" is less than nothing".into())
         );
+    }
+
+    #[test]
+    fn nothing_takes_longer_than_a_month_and_no_sum_overflows() {
+        assert_eq!(duration("720h"), Ok(DURATION_MAX));
+        let long = |text: &str| format!("\"{text}\" is longer than 720h, the longest there is");
+        let digits = format!("{}s", "9".repeat(400));
+        for text in ["721h", "307445734561825860h", "720h1us", digits.as_str()] {
+            assert_eq!(duration(text), Err(long(text)));
+            assert_eq!(length(text), Err(long(text)));
+        }
+        assert_eq!(
+            length("12s + 1000000000000h"),
+            Err("in \"12s + 1000000000000h\", \"1000000000000h\" is longer than 720h, the longest there is".into())
+        );
+        assert_eq!(length("400h + 400h"), Err(long("400h + 400h")));
+        assert_eq!(length("1e300 * 1s"), Err(long("1e300 * 1s")));
+        assert!(length("inf * 1s").is_err() && length("nan * 1s").is_err());
+        assert!(length("infs").is_err() && duration("nans").is_err() && duration("inf").is_err());
+    }
+
+    #[test]
+    fn a_load_has_a_rate_that_can_be_sent() {
+        assert_eq!(load_rate("100000/s"), Ok(100_000.0));
+        assert_eq!(load_rate("1/h"), Ok(1.0 / 3600.0));
+        let most = |text: &str| {
+            Err(format!(
+                "\"{text}\" is more than 100000/s, the most there is"
+            ))
+        };
+        assert_eq!(load_rate("1e308/s"), most("1e308/s"));
+        assert_eq!(load_rate("100001/s"), most("100001/s"));
+        assert!(load_rate("1e-300/s").unwrap_err().contains("less than 1/h"));
+        assert!(load_rate("inf/s").is_err() && load_rate("nan/s").is_err());
     }
 
     #[test]

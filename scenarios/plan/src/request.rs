@@ -1,5 +1,6 @@
 //! Requests and what their answers must be.
 use crate::expected;
+use crate::limits::WEIGHT_MAX;
 use crate::object::Object;
 use crate::path;
 use crate::problem::{Log, nearest};
@@ -56,6 +57,7 @@ fn one(
         .iter()
         .map(|(k, v)| (k.to_lowercase(), v.to_string()))
         .collect();
+    sendable(r);
     if is_json && !headers.iter().any(|(name, _)| name == "content-type") {
         headers.push(("content-type".into(), "application/json".into()));
     }
@@ -92,10 +94,42 @@ fn one(
         keep_body: within == Within::Step,
         save: save(r),
         until: r.duration("until"),
-        weight: r.whole32("weight", 1),
+        weight: r.whole32("weight", 1, WEIGHT_MAX),
         expect: None,
     };
     Some((request, expected))
+}
+
+/// Puts down what cannot stand in the head of a request: a line feed in it would begin another header, or another request.
+fn sendable(r: &Object) {
+    if let Some((node, method)) = r.word("method")
+        && !is_token(method)
+    {
+        let message = format!("\"{method}\" is no method");
+        r.log.bad(node, message, "write letters, as PUT");
+    }
+    let headers = r.get("headers").map(Node::entries).unwrap_or_default();
+    for entry in headers {
+        if !is_token(&entry.key) {
+            let message = format!("\"{}\" is no name of a header", entry.key);
+            let way_out = "write letters, digits and hyphens, as x-request-id";
+            r.log.bad(&entry.node, message, way_out);
+        }
+        if entry.node.text().is_some_and(|v| v.contains(is_control)) {
+            let message = format!("the header \"{}\" has a control character", entry.key);
+            r.log.bad(&entry.node, message, "write it on one line");
+        }
+    }
+}
+
+/// What RFC 9110 calls a token: methods and names of headers are one.
+fn is_token(word: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    !word.is_empty() && word.chars().all(allowed)
+}
+
+fn is_control(c: char) -> bool {
+    c.is_control() && c != '\t'
 }
 
 /// The body as it is sent, and whether it was written as JSON.
@@ -133,6 +167,11 @@ fn save(r: &Object) -> Vec<Save> {
 
 /// A URL must be one, and its host must be a Service of the system that has that port.
 pub fn check_url(node: &Node, url: &str, system: Option<&System>, log: &Log) {
+    if url.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        let message = format!("\"{url}\" has a space or a control character");
+        log.bad(node, message, "write %20 for a space, %0A for a line feed");
+        return;
+    }
     let Some(rest) = url.strip_prefix("http://") else {
         log.bad(
             node,

@@ -1,4 +1,5 @@
 //! A scenario: a file that was read without a mistake, from which plans are made.
+use crate::limits::{ARMS_MAX, STEPS_MAX};
 use crate::object::Object;
 use crate::overlay;
 use crate::params::{self, Overrides};
@@ -143,7 +144,13 @@ fn arms(spec: &Object) -> Vec<Arm> {
             documented,
         }
     };
-    let overlays = spec.map("arms");
+    let mut overlays = spec.map("arms");
+    if let (true, Some(node)) = (overlays.len() > ARMS_MAX, spec.get("arms")) {
+        let message = format!("{} arms", overlays.len());
+        let way_out = format!("at most {ARMS_MAX} are possible: make several scenarios of them");
+        spec.log.bad(node, message, way_out);
+        overlays.truncate(ARMS_MAX);
+    }
     for (name, o) in overlays.iter().filter(|(name, _)| !is_label(name)) {
         spec.log.bad(
             o.node,
@@ -318,7 +325,12 @@ impl Scenario {
     ) -> Option<Plan> {
         let (node, params) = self.resolved(variant, log);
         let spec = Object::new(&node, &crate::words::SPEC, log)?;
-        let items = spec.list("method");
+        let mut items = spec.list("method");
+        if let (true, Some(node)) = (items.len() > STEPS_MAX, spec.get("method")) {
+            let message = format!("{} steps", items.len());
+            log.bad(node, message, format!("at most {STEPS_MAX} are possible"));
+            items.truncate(STEPS_MAX);
+        }
         let system = files.map(|files| System::load(&spec, &items, files));
         let method = method::read(&spec, &items, system.as_ref());
         let checks = check::read(&spec, &method, system.as_ref());

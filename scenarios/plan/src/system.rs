@@ -1,4 +1,5 @@
 //! The system of a plan: the objects of its manifests, patched, and what can be found in them.
+use crate::limits::{DEPTH_MAX, MANIFEST_MAX};
 use crate::object::Object;
 use crate::problem::{Log, Place, Problem, meant};
 use crate::tree::Node;
@@ -175,7 +176,7 @@ pub fn manifest(node: &Node, path: &str, read: &Read, log: &Log) -> Option<Manif
             )
         })
         .ok()?;
-    let parsed: Result<Vec<Value>, _> = serde_saphyr::from_multiple(&text);
+    let parsed: Result<Vec<Value>, _> = serde_saphyr::from_multiple_with_options(&text, bounds());
     let objects = parsed.map_err(|e| log.add(not_yaml(&file, &e))).ok()?;
     let objects: Vec<Value> = objects.into_iter().filter(|o| !o.is_null()).collect();
     for (i, object) in objects.iter().enumerate() {
@@ -189,13 +190,29 @@ pub fn manifest(node: &Node, path: &str, read: &Read, log: &Log) -> Option<Manif
     Some(Manifest { file, objects })
 }
 
+/// Too few for a bomb of aliases, and more than any manifest has.
+fn bounds() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: DEPTH_MAX,
+            max_nodes: 250_000,
+            max_total_scalar_bytes: 2 * MANIFEST_MAX as usize,
+        },
+    }
+}
+
 fn not_yaml(file: &str, error: &serde_saphyr::Error) -> Problem {
     let at = error.location().map_or(Place::default(), |l| Place {
         line: usize::try_from(l.line()).unwrap_or(0),
         column: usize::try_from(l.column()).unwrap_or(0),
     });
     let what = error.without_snippet().to_string();
-    let first = what.lines().next().unwrap_or_default();
+    let first = match what.lines().next().unwrap_or_default() {
+        more if more.starts_with("budget breached") => {
+            "more values, texts or aliases than a manifest may have"
+        }
+        first => first,
+    };
     Problem::new(file, at, "", format!("this is not YAML: {first}")).way_out("mend the manifest")
 }
 

@@ -2,14 +2,14 @@
 //!
 //! serde decodes a file until the first thing it does not like. A tree can be looked at as a whole, so that all mistakes
 //! are found at once, each with its line.
+use crate::limits::{DEPTH_MAX, KEY_MAX, NODES_MAX, SCENARIO_MAX, TEXTS_MAX};
 use crate::problem::{Place, Problem};
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 use serde_json::{Number, Value};
 use std::collections::HashMap;
 
-/// So many values a document may have, aliases counted as often as they are used: more than any scenario, and too few
-/// for a bomb of aliases.
-const NODES_MAX: usize = 100_000;
+/// So many letters of a value a message quotes.
+const WRITTEN_MAX: usize = 200;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +84,11 @@ fn number(text: &str) -> Option<Number> {
 impl Node {
     /// The document of a file: its first. What is wrong with it as YAML, and every key that is written twice.
     pub fn parse(file: &str, text: &str) -> (Option<Node>, Vec<Problem>) {
+        if text.len() as u64 > SCENARIO_MAX {
+            let message = format!("the file has more than {SCENARIO_MAX} bytes");
+            let problem = Problem::new(file, Place::default(), "", message);
+            return (None, vec![problem.way_out("write a shorter one")]);
+        }
         let mut reader = Reader::new(file, text);
         let node = match reader.document() {
             Ok(node) => node,
@@ -179,8 +184,8 @@ impl Node {
     pub fn written(&self) -> String {
         match &self.kind {
             Kind::Scalar(s) if s.value().is_null() => "nothing".into(),
-            Kind::Scalar(s) if s.value().is_string() => format!("\"{}\"", s.text),
-            Kind::Scalar(s) => s.text.clone(),
+            Kind::Scalar(s) if s.value().is_string() => format!("\"{}\"", short(&s.text)),
+            Kind::Scalar(s) => short(&s.text),
             Kind::List(_) => "a list".into(),
             Kind::Map(_) => "a map".into(),
         }
@@ -205,6 +210,14 @@ impl Node {
     }
 }
 
+/// The beginning of a text.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(WRITTEN_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}
+
 fn not_yaml(file: &str, error: &ScanError) -> Problem {
     let at = Place {
         line: error.marker().line(),
@@ -217,9 +230,23 @@ fn not_yaml(file: &str, error: &ScanError) -> Problem {
 struct Reader<'t> {
     file: &'t str,
     events: Parser<'t, StrInput<'t>>,
-    anchors: HashMap<usize, Node>,
-    nodes: usize,
+    anchors: HashMap<usize, Anchored>,
+    size: Size,
+    depth: usize,
     problems: Vec<Problem>,
+}
+
+/// What an alias stands for.
+struct Anchored {
+    node: Node,
+    size: Size,
+}
+
+/// How much was read, aliases counted as often as they are used.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    texts: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -228,7 +255,8 @@ impl<'t> Reader<'t> {
             file,
             events: Parser::new_from_str(text),
             anchors: HashMap::new(),
-            nodes: 0,
+            size: Size::default(),
+            depth: 0,
             problems: vec![],
         }
     }
@@ -277,8 +305,10 @@ impl<'t> Reader<'t> {
 
     /// The value that begins with `event`; none at the end of a collection or a document.
     fn node(&mut self, event: Event<'t>, at: Place) -> Result<Option<Node>, ScanError> {
+        let before = self.size;
         let (kind, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                self.size.texts += text.len();
                 let forced = tag.is_some_and(|t| t.core_suffix() == Some("str"));
                 let scalar = Scalar {
                     text: text.into_owned(),
@@ -287,30 +317,69 @@ impl<'t> Reader<'t> {
                 };
                 (Kind::Scalar(scalar), anchor)
             }
-            Event::SequenceStart(_, anchor, _) => (Kind::List(self.list()?), anchor),
-            Event::MappingStart(_, anchor, _) => (Kind::Map(self.map()?), anchor),
-            Event::Alias(id) => {
-                let node = self.anchors.get(&id).cloned();
-                if let Some(node) = &node {
-                    self.nodes += count(node);
-                }
-                return Ok(node.map(|n| Node { at, ..n }));
+            Event::SequenceStart(_, anchor, _) => {
+                let items = self.deeper(at, Reader::list)?;
+                (Kind::List(items), anchor)
             }
+            Event::MappingStart(_, anchor, _) => {
+                let entries = self.deeper(at, Reader::map)?;
+                (Kind::Map(entries), anchor)
+            }
+            Event::Alias(id) => return self.alias(id, at).map(Some),
             _ => return Ok(None),
         };
-        self.nodes += 1;
-        if self.nodes > NODES_MAX {
-            return Err(ScanError::new(
-                granit_parser::Marker::new(0, at.line, at.column - 1),
-                format!("more than {NODES_MAX} values"),
-            ));
-        }
+        self.size.nodes += 1;
+        self.bounded(at)?;
         let path = String::new();
         let node = Node { at, path, kind };
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            let size = Size {
+                nodes: self.size.nodes - before.nodes,
+                texts: self.size.texts - before.texts,
+            };
+            let node = node.clone();
+            self.anchors.insert(anchor, Anchored { node, size });
         }
         Ok(Some(node))
+    }
+
+    /// What was anchored, once more. It is counted before it is copied.
+    fn alias(&mut self, id: usize, at: Place) -> Result<Node, ScanError> {
+        let Some(anchored) = self.anchors.get(&id) else {
+            return Err(refused(at, "an alias inside of what it stands for"));
+        };
+        self.size.nodes += anchored.size.nodes;
+        self.size.texts += anchored.size.texts;
+        self.bounded(at)?;
+        let node = self.anchors[&id].node.clone();
+        Ok(Node { at, ..node })
+    }
+
+    fn bounded(&self, at: Place) -> Result<(), ScanError> {
+        match self.size {
+            size if size.nodes > NODES_MAX => {
+                Err(refused(at, format!("more than {NODES_MAX} values")))
+            }
+            size if size.texts > TEXTS_MAX => {
+                Err(refused(at, format!("more than {TEXTS_MAX} bytes of text")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn deeper<T>(
+        &mut self,
+        at: Place,
+        read: impl FnOnce(&mut Self) -> Result<T, ScanError>,
+    ) -> Result<T, ScanError> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            let message = format!("more than {DEPTH_MAX} lists and maps in each other");
+            return Err(refused(at, message));
+        }
+        let inside = read(self)?;
+        self.depth -= 1;
+        Ok(inside)
     }
 
     fn list(&mut self) -> Result<Vec<Node>, ScanError> {
@@ -326,6 +395,7 @@ impl<'t> Reader<'t> {
 
     fn map(&mut self) -> Result<Vec<Entry>, ScanError> {
         let mut entries: Vec<Entry> = vec![];
+        let mut lines = HashMap::new();
         while let Some((event, at)) = self.next()? {
             let Some(key) = self.node(event, at)? else {
                 break;
@@ -340,28 +410,25 @@ impl<'t> Reader<'t> {
                 Kind::Scalar(s) => s.text,
                 _ => String::new(),
             };
-            if let Some(first) = entries.iter().find(|e| e.key == key) {
-                let message = format!(
-                    "\"{key}\" is written twice; first in line {}",
-                    first.at.line
-                );
+            if key.len() > KEY_MAX {
+                return Err(refused(at, format!("a key of more than {KEY_MAX} letters")));
+            }
+            if let Some(first) = lines.get(&key) {
+                let message = format!("\"{key}\" is written twice; first in line {first}");
                 let problem = Problem::new(self.file, at, "", message).value(&key);
                 self.problems.push(problem.way_out("keep one of them"));
                 continue;
             }
+            lines.insert(key.clone(), at.line);
             entries.push(Entry { key, at, node });
         }
         Ok(entries)
     }
 }
 
-fn count(node: &Node) -> usize {
-    let inside: usize = match &node.kind {
-        Kind::Scalar(_) => 0,
-        Kind::List(items) => items.iter().map(count).sum(),
-        Kind::Map(entries) => entries.iter().map(|e| count(&e.node)).sum(),
-    };
-    1 + inside
+fn refused(at: Place, what: impl Into<String>) -> ScanError {
+    let marker = granit_parser::Marker::new(0, at.line, at.column.saturating_sub(1));
+    ScanError::new(marker, what.into())
 }
 
 #[cfg(test)]
@@ -439,7 +506,40 @@ mod tests {
             let before = format!("*a{}, ", i - 1).repeat(10);
             text += &format!("a{i}: &a{i} [{before}]\n");
         }
-        let (node, problems) = Node::parse("a.yaml", &text);
+        assert!(refused_as(&text).contains("more than 20000 values"));
+    }
+
+    fn refused_as(text: &str) -> String {
+        let (node, problems) = Node::parse("a.yaml", text);
         assert_eq!((node, problems.len()), (None, 1));
+        problems[0].to_string()
+    }
+
+    #[test]
+    fn many_aliases_are_counted_before_they_are_copied() {
+        let many = "*x, ".repeat(15_000);
+        let values = format!("a: &x [{}]\nb: [{many}]\n", "y, ".repeat(15_000));
+        assert!(refused_as(&values).contains("more than 20000 values"));
+        let texts = format!("a: &x {}\nb: [{many}]\n", "y".repeat(500_000));
+        assert!(refused_as(&texts).contains("more than 4194304 bytes of text"));
+        assert!(refused_as("a: &x [*x]").contains("an alias inside of what it stands for"));
+    }
+
+    #[test]
+    fn a_file_without_an_end_of_depth_length_or_key_is_refused() {
+        let lists = refused_as(&format!("a: {}", "[".repeat(100_000)));
+        assert!(lists.contains("this is not YAML"), "{lists}");
+        let maps: String = (0..200).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
+        assert!(refused_as(&maps).contains("more than 64 lists and maps in each other"));
+        assert!(refused_as(&"k: 1\n".repeat(300_000)).contains("more than 1048576 bytes"));
+        let key = format!("{}: 1", "k".repeat(300));
+        assert!(refused_as(&key).contains("a key of more than 256 letters"));
+    }
+
+    #[test]
+    fn a_long_value_is_quoted_by_its_beginning() {
+        let root = tree(&format!("a: {}", "한".repeat(500)));
+        let written = root.get("a").unwrap().written();
+        assert_eq!(written, format!("\"{}…\"", "한".repeat(200)));
     }
 }

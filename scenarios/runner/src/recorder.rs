@@ -35,7 +35,7 @@ impl Recorder {
 
     /// Writes down what was so at its own time.
     pub fn put(&self, observation: Observation) {
-        // The writer only ends after the last recorder, or on a full disk, which the run then reports.
+        // The writer only ends after the last recorder, or on a full disk, which ends the run.
         let _ = self.lines.send(observation);
     }
 }
@@ -43,6 +43,7 @@ impl Recorder {
 /// The file being written.
 pub struct Writing {
     task: JoinHandle<io::Result<Timeline>>,
+    is_broken: watch::Receiver<bool>,
 }
 
 impl Writing {
@@ -55,10 +56,35 @@ impl Writing {
         clock: RunClock,
         progress: watch::Sender<Progress>,
     ) -> io::Result<(Recorder, Writing)> {
-        let file = BufWriter::new(File::create(dir.join(TIMELINE_FILE))?);
+        let file = File::create(dir.join(TIMELINE_FILE))?;
+        Ok(Writing::to(file, clock, progress))
+    }
+
+    fn to<F: Lasting>(
+        file: F,
+        clock: RunClock,
+        progress: watch::Sender<Progress>,
+    ) -> (Recorder, Writing) {
         let (lines, seen) = mpsc::unbounded_channel();
-        let task = tokio::spawn(write(file, seen, progress));
-        Ok((Recorder { clock, lines }, Writing { task }))
+        let broken = watch::Sender::new(false);
+        let is_broken = broken.subscribe();
+        let task = tokio::spawn(async move {
+            let written = write(BufWriter::new(file), seen, progress).await;
+            broken.send_replace(written.is_err());
+            written
+        });
+        (Recorder { clock, lines }, Writing { task, is_broken })
+    }
+
+    /// Waits until something could not be written. What is seen from then on is lost, so a run must not go on.
+    pub fn broken(&self) -> impl Future<Output = ()> + use<> {
+        let mut is_broken = self.is_broken.clone();
+        async move {
+            if is_broken.wait_for(|broken| *broken).await.is_err() {
+                // It came to its end in order.
+                std::future::pending().await
+            }
+        }
     }
 
     /// Waits until every recorder is gone and everything is written.
@@ -70,8 +96,20 @@ impl Writing {
     }
 }
 
-async fn write(
-    mut file: BufWriter<File>,
+/// Where a timeline goes.
+trait Lasting: Write + Send + 'static {
+    /// What was written survives the machine.
+    fn keep(&mut self) -> io::Result<()>;
+}
+
+impl Lasting for File {
+    fn keep(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+async fn write<F: Lasting>(
+    mut file: BufWriter<F>,
     mut seen: mpsc::UnboundedReceiver<Observation>,
     progress: watch::Sender<Progress>,
 ) -> io::Result<Timeline> {
@@ -95,7 +133,7 @@ async fn write(
             _ = flush.tick() => file.flush()?,
         }
     }
-    file.into_inner()?.sync_all()?;
+    file.into_inner()?.keep()?;
     Ok(Timeline::new(all))
 }
 
@@ -103,6 +141,49 @@ async fn write(
 mod tests {
     use super::*;
     use model::observation::Phase;
+
+    /// A disk with room for so many bytes.
+    struct Disk(usize);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0.checked_sub(bytes.len()) {
+                Some(room) => self.0 = room,
+                None => return Err(io::ErrorKind::StorageFull.into()),
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Lasting for Disk {
+        fn keep(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_disk_is_heard_of_while_the_run_goes_on() {
+        let progress = watch::Sender::new(Progress::default());
+        let (recorder, writing) = Writing::to(Disk(100), RunClock::start(), progress);
+        let note = || {
+            recorder.note(Fact::Phase {
+                phase: Phase::Running,
+            });
+        };
+        note();
+        let soon = Duration::from_secs(1);
+        let heard = tokio::time::timeout(soon, writing.broken()).await;
+        assert!(heard.is_err(), "one line has room");
+        (0..9).for_each(|_| note());
+        let heard = tokio::time::timeout(soon, writing.broken()).await;
+        assert!(heard.is_ok());
+        let refused = writing.finish().await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+    }
 
     #[tokio::test]
     async fn what_is_noted_is_on_disk_and_in_the_timeline() {

@@ -56,9 +56,28 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// What was seen could not be written down; the run was stopped at once.
+    #[error("{dir}: the timeline could not be written: {why}; {}", became(*clean))]
+    Timeline {
+        /// The run's folder.
+        dir: PathBuf,
+        /// What the system says.
+        why: io::Error,
+        /// Everything is undone.
+        clean: bool,
+    },
     /// The cluster refuses.
     #[error(transparent)]
     Cluster(#[from] cluster::Error),
+}
+
+fn became(clean: bool) -> &'static str {
+    match clean {
+        true => {
+            "the run was stopped and everything undone: make room, or name a folder with --runs that can be written"
+        }
+        false => "the run was stopped, and something may be left; `brownout recover` takes it away",
+    }
 }
 
 /// A namespace that is not empty after this long has something in it that does not let go.
@@ -83,17 +102,29 @@ pub async fn run(
     progress.send_replace(Progress::of(plan));
     let (recorder, writing) =
         Writing::begin(&world.dir, RunClock::start(), progress).map_err(folder)?;
-    let performed = perform(plan, world, journal, recorder).await;
-    let timeline = writing.finish().await.map_err(folder)?;
-    performed.map(|()| timeline)
+    let performed = perform(plan, world, journal, recorder, writing.broken()).await;
+    match (writing.finish().await, performed) {
+        (Ok(timeline), performed) => performed.map(|_| timeline),
+        (Err(why), performed) => Err(Error::Timeline {
+            dir: world.dir.clone(),
+            why,
+            // A run that did not begin has left nothing.
+            clean: performed.unwrap_or(true),
+        }),
+    }
 }
 
+/// What ends a run whose timeline cannot be written, on what can still be written.
+const UNWRITABLE: &str = "a timeline that cannot be written";
+
+/// Whether everything is gone again. `broken` ends as soon as there is nobody who writes down what is seen.
 async fn perform(
     plan: &Plan,
     world: &World,
     mut journal: Journal,
     recorder: Recorder,
-) -> Result<(), Error> {
+    broken: impl Future<Output = ()>,
+) -> Result<bool, Error> {
     let folder = |source| Error::Folder {
         dir: world.dir.clone(),
         source,
@@ -154,6 +185,7 @@ async fn perform(
         () = steps => None,
         by = world.stop.wait() => Some(by),
         () = tokio::time::sleep(plan.deadline.into()) => Some("the deadline".into()),
+        () = broken => Some(UNWRITABLE.into()),
     };
     if let Some(by) = &stopped {
         recorder.note(Fact::Stopped { by: by.clone() });
@@ -168,8 +200,7 @@ async fn perform(
     recorder.note(Fact::Phase {
         phase: Phase::Draining,
     });
-    remove(&stage).await;
-    Ok(())
+    Ok(remove(&stage).await)
 }
 
 /// A heart for this process, which has the proxies of an embedded cluster in it.
@@ -352,8 +383,8 @@ fn because(missing: String, view: &View) -> String {
     all.join("; ")
 }
 
-/// Removes the namespace and says so in the journal.
-async fn remove(stage: &Stage) {
+/// Removes the namespace and says so in the journal; whether it is gone.
+async fn remove(stage: &Stage) -> bool {
     let removed = stage
         .cluster
         .delete_namespace(&stage.namespace, REMOVAL_MAX)
@@ -375,6 +406,7 @@ async fn remove(stage: &Stage) {
         ok: removed.is_ok(),
         detail,
     });
+    removed.is_ok()
 }
 
 fn run_id(world: &World) -> String {

@@ -1,6 +1,6 @@
 //! groups — what consumers ask their group's coordinator, except offsets.
 
-use super::{Asked, NODE, State, code, text};
+use super::{Asked, NO_TRANSACTIONS, NODE, State, code, text};
 use crate::KafkaError;
 use crate::group::{Answer, Described, Join, Joined, Member, Protocol, Question, Reply, Who};
 use kafka_protocol::messages::describe_groups_request::DescribeGroupsRequest;
@@ -18,17 +18,19 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use std::time::Duration;
 
-/// The kind of coordinator that is for groups; the other kinds are for what is not served.
+/// The kind of coordinator that is for groups.
 const FOR_GROUPS: i8 = 0;
+/// The kind that is for transactions, which are not served.
+const FOR_TRANSACTIONS: i8 = 1;
 
 impl State {
     /// The coordinator of every group is here.
     pub fn find_coordinator(&self, asked: &Asked, request: FindCoordinatorRequest) -> ResponseKind {
         let (host, port) = self.advertised(asked);
-        let error = if request.key_type == FOR_GROUPS {
-            0
-        } else {
-            KafkaError::InvalidRequest.code()
+        let error = match request.key_type {
+            FOR_GROUPS => 0,
+            FOR_TRANSACTIONS => NO_TRANSACTIONS.code(),
+            _ => KafkaError::InvalidRequest.code(),
         };
         let response = FindCoordinatorResponse::default();
         if asked.version < 4 {

@@ -4,12 +4,14 @@ use crate::arms::{on_both, quick};
 use crate::child::Process;
 use crate::clients::*;
 use broker::{Broker, Config};
+use rdkafka::ClientConfig;
 use rdkafka::admin::AdminOptions;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::util::Timeout;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn a_second_broker_in_the_same_folder_is_refused() {
@@ -44,6 +46,29 @@ async fn sigterm_ends_a_running_broker_and_its_records_stay() {
         "earliest",
     );
     assert_eq!(take(&member, 5).await, numbered("event", 5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_transactions_is_told_that_there_are_none_and_does_not_ask_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::start(quick(dir.path())).await.unwrap();
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", broker.local_addr().to_string())
+        .set("transactional.id", "t");
+    let producer: FutureProducer = config.create().unwrap();
+    let asked = tokio::task::spawn_blocking(move || {
+        let began = Instant::now();
+        let refused = producer.init_transactions(Duration::from_secs(60));
+        (refused.unwrap_err(), began.elapsed())
+    });
+    let (refused, took) = asked.await.unwrap();
+    let KafkaError::Transaction(why) = &refused else {
+        panic!("{refused:?}")
+    };
+    assert!(why.is_fatal(), "{why}");
+    assert_eq!(why.code(), Code::TransactionalIdAuthorizationFailed);
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,6 +56,40 @@ async fn store_with(orders: &[(&str, i64)]) -> Store {
 }
 
 #[tokio::test]
+async fn a_damaged_file_is_named_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("shop.db");
+    let url = format!("sqlite:{}", file.display());
+    let open = async || Store::open(&url, "shop", &[table()]).await;
+    for _ in 0..2 {
+        drop(open().await.unwrap());
+    }
+    let sound = std::fs::read(&file).unwrap();
+    let mut overwritten = sound.clone();
+    overwritten[4096..].fill(0xa5);
+    for (what, bytes) in [
+        (
+            "another file",
+            "not a database at all\n".repeat(500).into_bytes(),
+        ),
+        ("its first half", sound[..sound.len() / 2].to_vec()),
+        ("pages overwritten", overwritten),
+    ] {
+        for beside in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{beside}", file.display()));
+        }
+        std::fs::write(&file, bytes).unwrap();
+        let began = std::time::Instant::now();
+        let refused = open().await.unwrap_err().to_string();
+        assert!(
+            refused.contains("damaged or no database"),
+            "{what}: {refused}"
+        );
+        assert!(began.elapsed().as_secs() < 5, "{what}");
+    }
+}
+
+#[tokio::test]
 async fn a_row_comes_back_as_it_was_stored() {
     let store = store_with(&[("배트맨", 1000)]).await;
     let row = store.get(&table(), 1).await.unwrap().unwrap();

@@ -135,8 +135,8 @@ fn node(name: &str, place: &Place) -> Markup {
 fn texts(edges: &[(usize, &Edge)]) -> Vec<(String, bool)> {
     let number = numbers(edges);
     let (_, first) = edges[0];
-    let calls: u64 = edges.iter().map(|(_, e)| e.calls).sum();
-    let errors: u64 = edges.iter().map(|(_, e)| e.errors).sum();
+    let calls: u64 = edges.iter().fold(0, |n, (_, e)| n.saturating_add(e.calls));
+    let errors: u64 = edges.iter().fold(0, |n, (_, e)| n.saturating_add(e.errors));
     let rate: f64 = edges.iter().map(|(_, e)| e.rate).sum();
     let how_many = match (&first.event, edges.len()) {
         (Some(event), 1) => format!("{event} {}", often(calls, rate)),

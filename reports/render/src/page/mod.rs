@@ -19,14 +19,14 @@ mod tables;
 
 use crate::words;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use model::{Report, Verdict};
+use model::{Report, Verdict, visible};
 
 const STYLE: &str = include_str!("style.css");
 
 /// A page that nothing can make load anything.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// The page of a report.
+/// The page of a report. What names and answers have of control characters is shown.
 pub fn html(report: &Report) -> String {
     let title = format!(
         "{} {}: {}",
@@ -60,7 +60,7 @@ pub fn html(report: &Report) -> String {
             }
         }
     };
-    page.into_string()
+    visible(&page.into_string()).into_owned()
 }
 
 /// The verdict as a word and a sign; colour only repeats them.

@@ -5,6 +5,7 @@ mod chaos;
 mod machine;
 mod mutants;
 mod polyglot;
+mod records;
 mod side_by_side;
 mod stopping;
 mod support;

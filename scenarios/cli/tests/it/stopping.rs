@@ -158,6 +158,33 @@ fn ctrl_c_while_the_system_starts_leaves_nothing() {
 }
 
 #[test]
+fn a_timeline_that_cannot_be_written_ends_the_run_at_once_and_undone() {
+    let _turn = Turn::take();
+    let room = Room::new();
+    let ended = room.scenarios_in_little_room(&[SCENARIO], 300).end();
+    assert_eq!(ended.code, Some(70), "{}\n{}", ended.out, ended.err);
+    let said = "main: the timeline could not be written: File too large (os error 27); the run was stopped and everything undone";
+    assert!(ended.err.contains(said), "{}", ended.err);
+    let run = room.run();
+    assert!(under_load(&run.timeline("main")), "what was written counts");
+    assert!(run.text("main/journal.jsonl").contains("clean"));
+    assert_eq!(room.ask(&["report", run.path()]).code, Some(2));
+}
+
+#[test]
+fn two_signals_at_once_are_one() {
+    let mut run = interrupted(&[], under_load);
+    run.started.send(Signal::SIGTERM);
+    run.started.send(Signal::SIGINT);
+    std::thread::sleep(Duration::from_millis(300));
+    run.started.send(Signal::SIGTERM);
+    let ended = run.started.end_within(SOON);
+    assert_eq!(ended.code, Some(3), "{}\n{}", ended.out, ended.err);
+    run.nothing_stays();
+    assert_eq!(run.judged().1.code, Some(3));
+}
+
+#[test]
 fn a_second_ctrl_c_does_not_wait_for_anything() {
     let mut run = interrupted(&[], under_load);
     run.is_busy();
@@ -165,12 +192,15 @@ fn a_second_ctrl_c_does_not_wait_for_anything() {
     until(&run.room, |timeline| {
         has(timeline, |f| matches!(f, Fact::Stopped { .. }))
     });
+    // Sooner it would be the same one.
+    std::thread::sleep(Duration::from_millis(1100));
     run.started.send(Signal::SIGINT);
     let ended = run.started.end_within(AT_ONCE);
     assert_eq!(ended.code, Some(4), "{}\n{}", ended.out, ended.err);
     assert!(ended.err.contains("left at once"), "{}", ended.err);
     run.nothing_stays();
-    run.judged();
+    let (_, again) = run.judged();
+    assert_eq!(again.code, Some(4), "{}\n{}", again.out, again.err);
     run.nothing_to_recover();
 }
 

@@ -169,6 +169,16 @@ impl Room {
         Started::new(self.command(&self.in_runs(args)))
     }
 
+    /// Starts `brownout scenarios <args>` where no file may have more than so many blocks of 512 bytes.
+    pub fn scenarios_in_little_room(&self, args: &[&str], blocks: u32) -> Started {
+        let limited = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited]).arg(&self.program);
+        command.args(self.in_runs(args));
+        self.settle(&mut command);
+        Started::new(command)
+    }
+
     fn in_runs<'a>(&self, args: &[&'a str]) -> Vec<&'a str> {
         [&["scenarios", "--runs", "runs"], args].concat()
     }

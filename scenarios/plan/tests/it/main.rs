@@ -5,6 +5,7 @@ mod coverage;
 mod mistakes;
 mod plans;
 mod rbac;
+mod reason;
 
 use std::io;
 

@@ -49,7 +49,7 @@ fn every_typo_of_a_file_is_told_with_its_line() {
         told(&text),
         [
             "a.yaml:9:14: spec.load.profile: no such profile: \"seige\"; did you mean siege?",
-            "a.yaml:10:12: spec.load.users: \"2\" is no whole number from 1 on; write a number from 1 on, without quotes",
+            "a.yaml:10:12: spec.load.users: \"2\" is no whole number from 1 to 10000; write a number from 1 to 10000, without quotes",
             "a.yaml:11:5: spec.load.duratoin: no such field in a load; did you mean duration?",
             "a.yaml:12:15: spec.load.duration: \"30\" has no unit; write 30s, 5m or 1h",
             "a.yaml:15:9: spec.load.requests[0].metod: no such field in a request; did you mean method?",

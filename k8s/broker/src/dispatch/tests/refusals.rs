@@ -52,7 +52,10 @@ async fn what_cannot_be_done_is_refused_with_kafkas_own_error() {
     else {
         unreachable!()
     };
-    assert_eq!(id.error_code, KafkaError::InvalidRequest.code());
+    assert_eq!(
+        id.error_code,
+        KafkaError::TransactionalIdAuthorizationFailed.code()
+    );
 }
 
 #[tokio::test]
