@@ -80,7 +80,7 @@ fn without_auth_no_room_is_registered_and_with_auth_again_rooms() {
 
 #[test]
 fn of_a_thousand_rooms_registered_without_alarm_none_is_forgotten_and_none_told_twice() {
-    replay("mybnb/async-alarm-down", Turn::take, |run| {
+    replay("mybnb/async-alarm-down", Turn::alone, |run| {
         let lost = measured(run, "main", "no alarm is lost");
         assert!(
             lost.contains("0 lost: 1200 sent, 1200 acknowledged"),

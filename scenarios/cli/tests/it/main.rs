@@ -4,6 +4,7 @@ mod catalogue;
 mod chaos;
 mod machine;
 mod mutants;
+mod planted;
 mod polyglot;
 mod records;
 mod side_by_side;

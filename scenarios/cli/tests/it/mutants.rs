@@ -84,7 +84,7 @@ fn async_alarm_down_is_inconclusive_when_alarm_stays() {
 
 #[test]
 fn async_alarm_down_fails_when_nothing_waits_for_alarm() {
-    fails_without_the_mechanism("mybnb/async-alarm-down", Turn::take);
+    fails_without_the_mechanism("mybnb/async-alarm-down", Turn::alone);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn both_arms_of_zero_downtime_are_inconclusive_without_a_redeploy() {
 
 #[test]
 fn both_arms_of_zero_downtime_fail_with_each_others_probes() {
-    fails_without_the_mechanism("mybnb/zero-downtime", Turn::take);
+    fails_without_the_mechanism("mybnb/zero-downtime", Turn::alone);
 }
 
 /// Every scenario of the catalogue. It takes the better part of an hour, so it is asked for.

@@ -76,7 +76,7 @@ fn an_image_of_ones_own_is_a_program_of_this_machine() {
     let program = env!("CARGO_BIN_EXE_brownout");
     let map = format!("registry.example/shop={program}");
     let ended = {
-        let _turn = Turn::take();
+        let _turn = Turn::alone();
         room.scenarios(&["shop-restart.yaml", "--image-map", &map])
             .end()
     };

@@ -19,7 +19,7 @@ fn two_runs_at_the_same_time_do_not_meet() {
 
 #[test]
 fn one_after_the_other_they_are_summed_up_and_in_one_junit_file() {
-    let _turn = Turn::take();
+    let _turn = Turn::alone();
     let room = Room::new();
     let names = ["dr/gateway", "dr/user-registration"];
     let started = room.scenarios(&[&names[..], &["--junit", "all.xml"]].concat());

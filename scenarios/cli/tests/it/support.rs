@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Between two looks at something that will be so in a moment.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// So many runs at once leave their measurements alone on two cores.
+/// So many runs at once that ask services this or that, or are stopped, do not hinder each other on two cores.
 const RUNS_AT_ONCE: usize = 2;
 
 static RUNNING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
@@ -36,7 +36,7 @@ impl Turn {
         Turn::of(1)
     }
 
-    /// With nobody beside.
+    /// With nobody beside: for a run under load whose figures decide. What another run does to the machine would leave them in doubt.
     pub fn alone() -> Turn {
         Turn::of(RUNS_AT_ONCE)
     }
