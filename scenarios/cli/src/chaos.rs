@@ -141,6 +141,7 @@ mod tests {
             let texts = |all: &[&str]| all.iter().map(|s| s.to_string()).collect();
             exit(&Ended {
                 dealt: Dealt {
+                    late: model::Micros::ZERO,
                     proven: texts(proven),
                     unproven: texts(unproven),
                     withheld: vec![],
