@@ -44,7 +44,9 @@ fn span(fault: &str, forces: &[Force]) -> Option<Span> {
     let mine = || forces.iter().filter(|force| force.step == fault);
     let from = mine().map(|force| force.from).min()?;
     let over = mine().map(|force| force.over);
-    let over = over.fold(Some(from), |latest, over| Some(latest?.max(over?)));
+    let over = over
+        .into_iter()
+        .try_fold(from, |latest: Micros, over| Some(latest.max(over?)));
     Some(Span { from, over })
 }
 
