@@ -14,8 +14,8 @@ fn a_kill_that_cannot_be_dealt_is_not_proven_by_a_container_that_ends_by_itself(
   objectives:
     - { name: all, metric: availability, successCondition: '== 100%' }
 ";
-    let judgement = Scene::new([shop(), lonely], asked).play();
-    let judgement = judgement.is(Verdict::Inconclusive);
+    let played = Scene::new([shop(), lonely], asked).play();
+    let judgement = played.is(Verdict::Inconclusive);
     let reason = &judgement.reason;
     assert!(reason.contains("FaultsEffective"), "{reason}");
     assert!(judgement.blows.iter().all(|blow| blow.proven.is_none()));
@@ -40,20 +40,7 @@ fn a_fault_that_is_planned_for_after_the_load_is_refused() {
 }
 
 #[test]
-fn a_fault_that_comes_when_the_load_is_over_shows_nothing_of_that_load() {
-    // The plan does not show it: the fault waits for a second load, of which nothing is asked.
-    let asked = "
-  method:
-    - name: customers
-      load: { rate: 100/s, duration: 3s, connection: new, requests: [{ url: 'http://shop:8080/look' }] }
-    - { name: hurt, after: customers, fault: { type: service-down, service: shop } }
-    - { name: back, undo: hurt }
-  objectives:
-    - { name: all, metric: availability, step: customers, successCondition: '== 100%' }
-";
-    let scene = Scene::new([shop()], asked);
-    if scene.validated().code == Some(64) {
-        return;
-    }
-    scene.play().is(Verdict::Inconclusive);
+fn a_fault_that_waits_for_the_end_of_the_load_shows_nothing_of_that_load() {
+    let asked = LATE.replace("at: 5s", "after: customers");
+    Scene::new([shop()], &asked).is_refused_or_inconclusive();
 }

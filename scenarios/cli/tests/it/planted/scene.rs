@@ -154,6 +154,13 @@ impl Scene {
         self.written().ask(&["validate", "scene.yaml"])
     }
 
+    /// Asserts that the file is refused, or, where it does not show what is wrong, that its run cannot tell.
+    pub fn is_refused_or_inconclusive(&self) {
+        if self.validated().code != Some(64) {
+            self.play().is(Verdict::Inconclusive);
+        }
+    }
+
     /// Begins to run, with nobody beside it.
     pub fn start(&self) -> Playing {
         let turn = Turn::alone();
