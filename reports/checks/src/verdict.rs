@@ -5,8 +5,10 @@
 //! - Without the load, the recovery or the evidence as planned, a pass is not earned; what was shown not to hold stays shown where
 //!   the missing part could not have changed it.
 use crate::{
+    closed,
     conditions::{self, COMPLETE, DELIVERED, EFFECTIVE, RECOVERED, SOUND, STEADY},
     count, finality, offset,
+    sample::Sample,
     soundness::Soundness,
 };
 use model::{Action, ArmReport, Course, ExitCode, Fact, Finding, Plan, Timeline, Verdict};
@@ -136,6 +138,14 @@ pub(crate) fn not_shown(plan: &Plan, timeline: &Timeline, sound: &Soundness) -> 
                 "outages shorter than {gap}, the longest time between two requests of “{}”",
                 load.step
             ));
+        }
+    }
+    for (step, load) in plan.loads() {
+        match closed::hidden(load, &Sample::of(timeline, step)) {
+            0 => {}
+            n => limits.push(format!(
+                "what a stall hid: about {n} requests that the users of “{step}” would have sent and did not, because they were waiting"
+            )),
         }
     }
     for observation in timeline.all() {

@@ -126,16 +126,14 @@ pub fn say(text: &str) {
 
 /// Writes the page and what machines read.
 pub fn write(run: &Path, report: &Report) -> anyhow::Result<()> {
-    let write = |name: &str, text: String| {
-        put(run, name, &text).with_context(|| format!("writing {name} in {}", run.display()))
+    let write_in = |folder: &Path, name: &str, text: String| {
+        put(folder, name, &text).with_context(|| format!("writing {name} in {}", folder.display()))
     };
+    let write = |name: &str, text: String| write_in(run, name, text);
     for arm in report.arms.iter().filter(|a| !a.judgement.keys.is_empty()) {
         let lists = checks::keys::lists(&arm.plan, &arm.timeline);
-        let name = Path::new(&arm.plan.arm).join(KEYS_FILE);
-        write(
-            &name.to_string_lossy(),
-            serde_json::to_string_pretty(&lists)?,
-        )?;
+        let folder = run.join(&arm.plan.arm);
+        write_in(&folder, KEYS_FILE, serde_json::to_string_pretty(&lists)?)?;
     }
     write("report.html", render::html(report))?;
     write("junit.xml", render::junit(std::slice::from_ref(report)))?;

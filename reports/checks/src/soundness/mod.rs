@@ -179,7 +179,11 @@ impl OfLoad {
             let because = self.because(span);
             doubt(Whose::Unknown, span, because)
         });
-        let slow = self.canary.slow().into_iter().map(|span| {
+        // The canary is asked before the first request and after the last as well.
+        let (begin, end) = self.span.unwrap_or_default();
+        let of_load = |(from, to): Stretch| (from.max(begin), to.min(end));
+        let slow = self.canary.slow().into_iter().map(of_load);
+        let slow = slow.filter(|(from, to)| from < to).map(|span| {
             let fared = self.canary.during(span);
             let because = match fared.failed {
                 true => "the canary did not answer".to_string(),

@@ -61,14 +61,14 @@ fn measured(run: &Run, arm: &str, check: &str) -> String {
 
 #[test]
 fn all_of_mybnb_works_together() {
-    replay("mybnb/preflight", Turn::take, |run| {
+    replay("mybnb/preflight", Turn::alone, |run| {
         assert_eq!(run.arms(), ["main"])
     });
 }
 
 #[test]
 fn without_auth_no_room_is_registered_and_with_auth_again_rooms() {
-    replay("mybnb/sync-auth-down", Turn::take, |run| {
+    replay("mybnb/sync-auth-down", Turn::alone, |run| {
         let answers: Vec<_> = run
             .timeline("main")
             .requests("registration-refused")

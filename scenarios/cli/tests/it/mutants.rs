@@ -62,7 +62,7 @@ fn preflight_has_no_fault_to_leave_out() {
 
 #[test]
 fn preflight_fails_when_auth_is_not_found() {
-    fails_without_the_mechanism("mybnb/preflight", Turn::take);
+    fails_without_the_mechanism("mybnb/preflight", Turn::alone);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn sync_auth_down_is_inconclusive_when_auth_stays() {
 
 #[test]
 fn sync_auth_down_fails_when_nobody_asks_auth() {
-    fails_without_the_mechanism("mybnb/sync-auth-down", Turn::take);
+    fails_without_the_mechanism("mybnb/sync-auth-down", Turn::alone);
 }
 
 #[test]
