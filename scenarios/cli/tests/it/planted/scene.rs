@@ -74,7 +74,7 @@ impl Server {
         }
     }
 
-    /// Not the planted server, but this command in an image in which there is nothing of brownout's.
+    /// Not the planted server, but this command in an image in which there is nothing of brownout's; without a Service.
     pub fn instead(self, command: &[&'static str]) -> Server {
         Server {
             image: "busybox",
@@ -134,7 +134,10 @@ impl Server {
                 "template": { "metadata": { "labels": labels }, "spec": { "containers": [container] } },
             },
         });
-        format!("{service}\n---\n{deployment}\n")
+        match self.command.is_empty() {
+            true => format!("{service}\n---\n{deployment}\n"),
+            false => format!("{deployment}\n"),
+        }
     }
 }
 
@@ -287,6 +290,8 @@ impl Played {
     }
 
     pub fn judgement(&self) -> Judgement {
+        let code = self.ended.code;
+        assert!(matches!(code, Some(0..=3)), "{code:?}: {}", self.told());
         let result = self.run().result();
         let judgement = result["arms"][0]["judgement"].clone();
         serde_json::from_value(judgement).unwrap()
