@@ -19,10 +19,7 @@ fn an_expectation_that_everything_meets_is_refused() {
   method:
     - { name: look, requests: [{ url: 'http://shop:8080/look', expect: { contains: [] } }] }
 ";
-    is_refused(
-        asked,
-        &["scene.yaml:10:", "expect.contains", "leave it out"],
-    );
+    is_refused(asked, &["scene.yaml:9:", "expect.contains", "leave it out"]);
 }
 
 #[test]
@@ -33,7 +30,7 @@ fn a_condition_that_is_not_a_number_is_refused() {
   objectives: [{{ name: some, metric: errors, successCondition: '<= inf * 1' }}]
 "
     );
-    is_refused(&asked, &["scene.yaml:10:", "successCondition", "inf"]);
+    is_refused(&asked, &["scene.yaml:9:", "successCondition", "inf"]);
 }
 
 #[test]
@@ -44,7 +41,7 @@ fn a_condition_that_holds_whatever_happens_is_refused() {
   objectives: [{{ name: some, metric: errors, successCondition: '>= -5' }}]
 "
     );
-    is_refused(&asked, &["scene.yaml:10:", "successCondition", "-5"]);
+    is_refused(&asked, &["scene.yaml:9:", "successCondition", "-5"]);
 }
 
 fn writes(name: &str, key: &str) -> String {

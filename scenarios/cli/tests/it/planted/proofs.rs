@@ -5,7 +5,7 @@ use model::Verdict;
 #[test]
 fn a_kill_that_cannot_be_dealt_is_not_proven_by_a_container_that_ends_by_itself() {
     // Nothing in that image can kill its first process, which ends all the same, as if it had been killed.
-    let lonely = server("lonely").with("ENDS_AFTER", "6000");
+    let lonely = server("lonely").instead(&["sh", "-c", "sleep 6; exit 1"]);
     let asked = "
   method:
     - name: customers

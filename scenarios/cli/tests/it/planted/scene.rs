@@ -27,6 +27,8 @@ const TRIES: usize = 3;
 #[derive(Clone)]
 pub struct Server {
     name: &'static str,
+    image: &'static str,
+    command: Vec<&'static str>,
     replicas: u32,
     selected: &'static str,
     env: Vec<(&'static str, String)>,
@@ -43,6 +45,8 @@ pub fn shop() -> Server {
 pub fn server(name: &'static str) -> Server {
     Server {
         name,
+        image: IMAGE,
+        command: vec![],
         replicas: 1,
         selected: name,
         env: vec![],
@@ -65,6 +69,16 @@ impl Server {
     /// Outages of its own must not take it from its Service.
     pub fn without_probe(self) -> Server {
         Server {
+            readiness: Value::Null,
+            ..self
+        }
+    }
+
+    /// Not the planted server, but this command in an image in which there is nothing of brownout's; without a Service.
+    pub fn instead(self, command: &[&'static str]) -> Server {
+        Server {
+            image: "busybox",
+            command: command.into(),
             readiness: Value::Null,
             ..self
         }
@@ -93,11 +107,14 @@ impl Server {
         let labels = json!({ "app": self.name });
         let mut container = json!({
             "name": self.name,
-            "image": IMAGE,
+            "image": self.image,
             "imagePullPolicy": "IfNotPresent",
             "env": env,
             "resources": { "limits": self.limits },
         });
+        if !self.command.is_empty() {
+            container["command"] = json!(self.command);
+        }
         if !self.readiness.is_null() {
             container["readinessProbe"] = self.readiness.clone();
         }
@@ -117,7 +134,10 @@ impl Server {
                 "template": { "metadata": { "labels": labels }, "spec": { "containers": [container] } },
             },
         });
-        format!("{service}\n---\n{deployment}\n")
+        match self.command.is_empty() {
+            true => format!("{service}\n---\n{deployment}\n"),
+            false => format!("{deployment}\n"),
+        }
     }
 }
 
@@ -270,6 +290,8 @@ impl Played {
     }
 
     pub fn judgement(&self) -> Judgement {
+        let code = self.ended.code;
+        assert!(matches!(code, Some(0..=3)), "{code:?}: {}", self.told());
         let result = self.run().result();
         let judgement = result["arms"][0]["judgement"].clone();
         serde_json::from_value(judgement).unwrap()

@@ -39,7 +39,8 @@ pub fn told(truth: &Outage, windows: &[Window], doubts: &[Doubt], gap: Micros) -
     let lies_in_doubt = |span: Span| unaccounted(span, &doubts) <= gap;
     let met: Vec<&Window> = windows
         .iter()
-        .filter(|w| w.from < truth.to && truth.from < w.to)
+        // What was on its way when it began may be all that failed.
+        .filter(|w| w.from < truth.to + slack && truth.from < w.to + slack)
         .collect();
     let (Some(first), Some(last)) = (met.first(), met.last()) else {
         return match lies_in_doubt((truth.from, truth.to)) {
@@ -153,6 +154,12 @@ mod tests {
             Told::Misplaced { by: ms(30) }
         );
         assert_eq!(of(&[window(1000, 1900)], &[]), Told::Missed);
+    }
+
+    #[test]
+    fn a_request_that_was_on_its_way_when_an_outage_began_is_of_that_outage() {
+        let on_its_way = of(&[window(1996, 1998)], &[]);
+        assert_eq!(on_its_way, Told::Misplaced { by: ms(102) });
     }
 
     #[test]
