@@ -159,6 +159,7 @@ async fn perform(
         recorder: recorder.clone(),
         ledger: Ledger::default(),
         saved: Kept::default(),
+        shares_clock: world.kind == EMBEDDED,
     };
     let stage = Stage {
         plan: Arc::new(plan.clone()),

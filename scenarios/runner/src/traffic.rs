@@ -16,6 +16,9 @@ use tokio::{
 /// Pulling an image is not part of an experiment; this is how long the pod of a worker may take to run.
 const WORKER_START_MAX: Duration = Duration::from_secs(60);
 
+/// Processes of one machine read one clock, each once: how long its line took to come says nothing of it.
+const SHARED_CLOCK_ERROR: Duration = Duration::from_millis(1);
+
 /// Acknowledged keys by the step that wrote them, and rows by the step that collected them.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -96,6 +99,8 @@ pub struct Traffic {
     pub ledger: Ledger,
     /// What was kept of answers so far.
     pub saved: Kept,
+    /// The workers are on this machine.
+    pub shares_clock: bool,
 }
 
 impl Traffic {
@@ -212,7 +217,11 @@ impl Traffic {
                                 .unwrap_or_else(Instant::now),
                         );
                     }
-                    let clock_error = since.into();
+                    let clock_error = match self.shares_clock {
+                        true => since.min(SHARED_CLOCK_ERROR),
+                        false => since,
+                    };
+                    let clock_error = clock_error.into();
                     let at = self.recorder.clock.of_wall(at);
                     let fact = Fact::LoadBegan {
                         step: step.into(),
