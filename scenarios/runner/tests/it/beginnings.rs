@@ -36,7 +36,7 @@ async fn a_system_that_never_becomes_ready_is_given_up_and_removed() {
         "{why}"
     );
     assert!(
-        why.contains("auth 1/1 ready") && why.contains("room 0/1 ready"),
+        why.contains("room 0/1 ready") && why.contains("Readiness probe failed"),
         "{why}"
     );
     nothing_was_done(&seen);
