@@ -6,6 +6,7 @@ mod records;
 mod topics;
 
 use crate::KafkaError;
+use crate::beginners::{Beginners, Who};
 use crate::config::Config;
 use crate::dispatch::Peers;
 use crate::groups::Groups;
@@ -35,6 +36,7 @@ pub struct State {
     groups: Groups,
     offsets: Mutex<Offsets>,
     producer_ids: Mutex<ProducerIds>,
+    beginners: Mutex<Beginners>,
     /// Wakes every fetch that waits, whichever partition it waits for: there are few of them.
     appended: Notify,
 }
@@ -50,6 +52,13 @@ pub struct Asked {
     pub peers: Peers,
 }
 
+impl Asked {
+    /// Who asks, as far as it can be told apart from others.
+    fn client(&self) -> Who {
+        (self.peers.client.ip(), self.client_id.clone())
+    }
+}
+
 impl State {
     /// Opens what is in the folder of this broker.
     pub fn open(config: Config) -> io::Result<State> {
@@ -57,6 +66,7 @@ impl State {
             topics: Topics::open(&config.dir, config.fsync, config.max_topic_bytes)?,
             offsets: Mutex::new(Offsets::open(&config.dir.join("offsets"), config.fsync)?),
             producer_ids: Mutex::new(ProducerIds::open(&config.dir.join("producer-ids"))?),
+            beginners: Mutex::default(),
             groups: Groups::new(config.initial_rebalance_delay),
             appended: Notify::new(),
             config,
@@ -82,6 +92,10 @@ impl State {
                 asked.peers.reached.port().into(),
             ),
         }
+    }
+
+    fn beginners(&self) -> MutexGuard<'_, Beginners> {
+        self.beginners.lock().expect("nobody panics while noting")
     }
 
     fn offsets(&self) -> MutexGuard<'_, Offsets> {

@@ -13,9 +13,11 @@
 //! | `topics`, `log`, `batch`, `producers` | folders of partitions, each a file of record batches |
 //! | `group`, `groups` | the state machine of a consumer group, and what runs it |
 //! | `offsets`, `producer_ids` | what else must survive a restart |
+//! | `beginners` | groups that will never read what is there, of which the log warns |
 
 mod api;
 mod batch;
+mod beginners;
 mod config;
 mod dispatch;
 mod group;

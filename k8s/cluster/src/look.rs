@@ -149,6 +149,21 @@ impl Cluster {
         log.map_err(doing(format!("reading the last words of {pod}")))
     }
 
+    /// The end of a container's log, at most `lines` of it, of the first container, each line with when it was written (RFC 3339).
+    ///
+    /// # Errors
+    /// When there is no such pod, or its container has not begun.
+    pub async fn dated_log(&self, namespace: &str, pod: &str, lines: i64) -> Result<String, Error> {
+        let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
+        let params = LogParams {
+            timestamps: true,
+            tail_lines: Some(lines),
+            ..LogParams::default()
+        };
+        let log = pods.logs(pod, &params).await;
+        log.map_err(doing(format!("reading the log of {pod}")))
+    }
+
     /// Names of pods with a label selector, sorted.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ pub enum Error {
     #[error("the kubeconfig cannot be used: {0}")]
     Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The API server could not be reached or refused.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {}", answered(source))]
     Api {
         /// What was asked.
         doing: String,
@@ -81,6 +81,14 @@ pub enum Error {
     /// The observation ended before what was waited for.
     #[error("the cluster is no longer observed")]
     Unobserved,
+}
+
+/// What an API server said, in its own words.
+fn answered(source: &kube::Error) -> String {
+    match source {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 pub(crate) fn doing(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Error {
@@ -405,6 +413,19 @@ mod tests {
         assert_eq!(
             binding["subjects"][1],
             json!({"kind": "User", "name": "me"})
+        );
+    }
+
+    #[test]
+    fn an_answer_is_told_in_the_words_of_the_api_server() {
+        let status: kube::core::Status = serde_json::from_value(json!({
+            "status": "Failure", "code": 422, "reason": "Invalid", "message": "Deployment.apps \"order\" is invalid",
+        }))
+        .unwrap();
+        let error = doing("applying Deployment/order")(kube::Error::Api(Box::new(status)));
+        assert_eq!(
+            error.to_string(),
+            "applying Deployment/order: Deployment.apps \"order\" is invalid"
         );
     }
 

@@ -57,6 +57,7 @@ pub fn broker() -> process::ExitCode {
         Err(why) => return wrong(&why),
     };
     tracing_subscriber::fmt()
+        .with_ansi(false)
         .with_writer(std::io::stderr)
         .init();
     // One thread serves thousands of messages a second, and a broker is one pod among many.

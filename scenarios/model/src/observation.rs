@@ -203,6 +203,13 @@ pub enum Fact {
         /// Its last lines.
         lines: Vec<String>,
     },
+    /// A program that goes on warns of something in its log.
+    Warned {
+        /// Name of the pod.
+        pod: String,
+        /// The line, from the word that says how bad it is on.
+        line: String,
+    },
     /// A Deployment's counts changed.
     Replicas {
         /// Its name.

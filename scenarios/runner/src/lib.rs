@@ -18,6 +18,7 @@ mod scrape;
 mod steps;
 mod stop;
 mod traffic;
+mod warnings;
 mod words;
 
 pub use progress::Progress;

@@ -8,6 +8,7 @@ use crate::{
     scrape::Scraping,
     steps::Stage,
     traffic::{Kept, Ledger, Traffic},
+    warnings,
     words::LastWords,
 };
 use chaos::{Entry, Journal, Place};
@@ -197,6 +198,7 @@ async fn perform(
     if stopped.is_none() {
         // Whoever stops a run wants it gone: its faults end with its namespace, which is faster than bringing back first.
         stage.undo_all().await;
+        warnings::read(&stage).await;
     }
     recorder.note(Fact::Phase {
         phase: Phase::Draining,

@@ -1,7 +1,7 @@
 //! offsets — how far a group has come: committing it and asking for it.
 
 use super::groups::who;
-use super::{State, code, text};
+use super::{Asked, State, code, text};
 use crate::KafkaError;
 use crate::group::Question;
 use crate::offsets::Committed;
@@ -89,8 +89,10 @@ impl State {
     }
 
     /// How far a group has come; −1 where it committed nothing.
-    pub fn offset_fetch(&self, request: OffsetFetchRequest) -> ResponseKind {
+    pub fn offset_fetch(&self, asked: &Asked, request: OffsetFetchRequest) -> ResponseKind {
+        let client = asked.client();
         let offsets = self.offsets();
+        let mut beginners = self.beginners();
         let group = &**request.group_id;
         let wanted: Vec<(String, Vec<i32>)> = match request.topics {
             Some(topics) => topics
@@ -102,6 +104,9 @@ impl State {
         let topics = wanted.into_iter().map(|(topic, partitions)| {
             let partitions = partitions.into_iter().map(|index| {
                 let found = offsets.of(group, &topic, index);
+                if found.is_none() {
+                    beginners.has_none(&client, (topic.clone(), index), group);
+                }
                 let response = OffsetFetchResponsePartition::default().with_partition_index(index);
                 let metadata = found.map_or("", |committed| &committed.metadata);
                 let offset = found.map_or(-1, |committed| committed.offset);

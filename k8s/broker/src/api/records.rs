@@ -1,6 +1,6 @@
 //! records — produce, fetch, and where to begin.
 
-use super::{State, code};
+use super::{Asked, State, code};
 use crate::KafkaError;
 use crate::dispatch::Closing;
 use bytes::Bytes;
@@ -163,7 +163,8 @@ impl State {
     }
 
     /// Where a partition begins and ends, or where a time begins in it.
-    pub fn list_offsets(&self, request: ListOffsetsRequest) -> ResponseKind {
+    pub fn list_offsets(&self, asked: &Asked, request: ListOffsetsRequest) -> ResponseKind {
+        let client = asked.client();
         let topics = request.topics.into_iter().map(|topic| {
             let partitions = topic.partitions.iter().map(|wanted| {
                 let found = self.offset_at(&topic.name, wanted.partition_index, wanted.timestamp);
@@ -171,6 +172,17 @@ impl State {
                     .with_partition_index(wanted.partition_index);
                 let response = response.with_error_code(code(&found));
                 let (offset, timestamp) = found.unwrap_or((-1, -1));
+                let place = (topic.name.to_string(), wanted.partition_index);
+                let groups = self.beginners().begin(&client, place);
+                if wanted.timestamp == LATEST && offset > 0 && !groups.is_empty() {
+                    tracing::warn!(
+                        "consumer group {} has committed no offset and begins at the end of partition {} of topic {}: it never reads \
+                         the {offset} records that are there",
+                        groups.join(" or "),
+                        wanted.partition_index,
+                        &*topic.name
+                    );
+                }
                 response.with_offset(offset).with_timestamp(timestamp)
             });
             let partitions = partitions.collect();

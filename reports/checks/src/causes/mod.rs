@@ -3,7 +3,7 @@
 //! - `seen`: what several of them look up; [`Sign`]: one thing that was seen
 //! - `relevance`: which of them lie near the trouble, and several of one kind as one
 //! - one file a cause: `memory`, `probes`, `crash`, `image`, `config`, `placing`, `selector`, `ports`, `listening`, `throttled`,
-//!   `rollout`, `ending`, `worker`, `lost`, `waiting`
+//!   `rollout`, `ending`, `worker`, `messages`, `lost`, `waiting`
 mod config;
 mod crash;
 mod ending;
@@ -11,6 +11,7 @@ mod image;
 mod listening;
 mod lost;
 mod memory;
+mod messages;
 mod placing;
 mod ports;
 mod probes;
@@ -93,7 +94,9 @@ mod rank {
     pub const ONE_REPLICA: u8 = 44;
     pub const THROTTLED: u8 = 45;
     pub const STUCK: u8 = 46;
-    pub const LOST: u8 = 47;
+    pub const UNREAD: u8 = 47;
+    pub const UNPUBLISHED: u8 = 48;
+    pub const LOST: u8 = 49;
     pub const UNREADY: u8 = 50;
     pub const NUMBERED_PORT: u8 = 52;
     pub const WAITING: u8 = 55;
@@ -110,6 +113,7 @@ pub(crate) fn all(
     findings: &[Finding],
 ) -> Vec<Cause> {
     let seen = Seen::of(plan, timeline, windows);
+    let losses = lost::Loss::all(&seen, findings);
     let signs = [
         image::signs(&seen),
         config::signs(&seen),
@@ -124,7 +128,8 @@ pub(crate) fn all(
         ending::signs(&seen),
         rollout::signs(&seen),
         throttled::signs(&seen),
-        lost::signs(&seen, findings),
+        messages::signs(&seen, &losses),
+        lost::signs(&seen, &losses),
         waiting::signs(&seen),
     ];
     relevance::sorted(signs.concat(), &seen)

@@ -589,35 +589,6 @@ fn the_last_words_of_a_load_worker_are_told() {
 }
 
 #[test]
-fn lost_writes_are_told_with_who_was_away_meanwhile() {
-    use crate::fixture::write;
-    let story = Story::answers(vec![write(1, "a", Ok(201)), write(2, "b", Ok(201))])
-        .collected(&["a"], true)
-        .asking(vec![model::Check {
-            name: "nothing is lost".into(),
-            severity: model::Severity::Fail,
-            kind: model::CheckKind::NoLostAckedWrites {
-                load: "siege".into(),
-                collect: "alarms".into(),
-                at_least: 1,
-            },
-        }])
-        .with(ms(100), replicas(1, 1, 1))
-        .with(ms(1900), replicas(0, 1, 1))
-        .with(ms(2400), replicas(1, 1, 1));
-    let (plan, timeline) = (story.plan(), story.timeline());
-    let finding = crate::lost::check("siege", "alarms", 1, &timeline);
-    let causes = all(&plan, &timeline, &[], &[finding]);
-    let lost = causes.iter().find(|c| c.what == "acknowledged and lost");
-    assert_eq!(
-        lost.map(|c| &*c.detail),
-        Some(
-            "1 lost write acknowledged from +2.002 s to +2.002 s; review had no ready pod from +1.900 s to +2.400 s"
-        )
-    );
-}
-
-#[test]
 fn what_happens_while_the_run_tidies_up_is_no_cause() {
     let story = failing().with(ms(3600), ended(137, "OOMKilled", 1));
     assert_eq!(told(story), [""; 0]);

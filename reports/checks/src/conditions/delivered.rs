@@ -10,6 +10,10 @@ const DROPPED_MAX: f64 = 0.001;
 /// An open load may miss its plan by this share: rounding of stages and the last request of each.
 const OPEN_TOLERANCE: f64 = 0.01;
 
+/// A closed load that sent less than this share of what its `maxRate` stands for was held back by answers that took too long, and says
+/// nothing of the system under that rate.
+const CEILING_SHARE_MIN: f64 = 0.5;
+
 /// A timed run of siege ends up to a second before its time (semantics.md 11.7).
 const EARLY_MAX: Micros = Micros::from_secs(1);
 
@@ -79,6 +83,12 @@ fn of_load(step: &str, load: &Load, timeline: &Timeline) -> (String, Vec<String>
         (on_timeline == 0).then(|| format!("“{step}” sent no request")),
         off_plan(load, due)
             .map(|planned| format!("“{step}” sent {due} requests, planned were {planned}")),
+        held_back(load, due).map(|ceiling| {
+            format!(
+                "“{step}” sent {due} requests, less than half of the {ceiling} that its maxRate stands for, because its users were \
+                 waiting for answers"
+            )
+        }),
         too_short(step, load, &end, timeline)
             .map(|(took, planned)| format!("“{step}” lasted {took}, planned were {planned}")),
     ];
@@ -110,6 +120,24 @@ fn off_plan(load: &Load, due: u64) -> Option<u64> {
         LoadModel::Closed { .. } => 0.0,
     };
     (planned.abs_diff(due) as f64 > tolerance).then_some(planned)
+}
+
+/// How many requests a closed load with a ceiling was meant to send, where it sent much fewer. What its users' think time does not allow
+/// was not meant, and a stress has no other aim than to hold the system up.
+fn held_back(load: &Load, due: u64) -> Option<u64> {
+    let LoadModel::Closed {
+        users,
+        duration: Some(duration),
+        max_rate: Some(max_rate),
+        ..
+    } = load.model
+    else {
+        return None;
+    };
+    let pause = load.think_time.unwrap_or_default().as_secs_f64();
+    let rate = f64::from(max_rate).min(f64::from(users) / pause);
+    let meant = rate * duration.as_secs_f64();
+    (!load.stress && (due as f64) < meant * CEILING_SHARE_MIN).then_some(meant as u64)
 }
 
 fn too_short(step: &str, load: &Load, end: &End, timeline: &Timeline) -> Option<(Micros, Micros)> {
@@ -176,6 +204,33 @@ mod tests {
                 "“siege” sent 120 requests, planned were 100"
             ]
         );
+    }
+
+    #[test]
+    fn a_closed_load_that_stays_far_below_its_ceiling_was_held_back() {
+        let plan = Story::rollout().plan();
+        let (_, load) = plan.loads().next().unwrap();
+        let held = |max_rate, due, edit: &dyn Fn(&mut Load)| {
+            let mut load = load.clone();
+            load.model = LoadModel::Closed {
+                users: 2,
+                duration: Some(Micros::from_secs(10)),
+                repetitions: None,
+                max_rate,
+            };
+            edit(&mut load);
+            held_back(&load, due)
+        };
+        let as_it_is = |_: &mut Load| {};
+        assert_eq!(held(Some(250), 1249, &as_it_is), Some(2500));
+        assert_eq!(held(Some(250), 1250, &as_it_is), None);
+        assert_eq!(held(None, 1, &as_it_is), None);
+        assert_eq!(held(Some(250), 1, &|load| load.stress = true), None);
+        // Two users that pause for a second are meant to send 20 requests in 10 s.
+        let pausing = |load: &mut Load| load.think_time = Some(Micros::from_secs(1));
+        assert_eq!(held(Some(250), 10, &pausing), None);
+        assert_eq!(held(Some(250), 9, &pausing), Some(20));
+        assert_eq!(held_back(load, 1), None, "an open load");
     }
 
     #[test]

@@ -250,6 +250,7 @@ fn told(fact: &Fact) -> Option<(&'static str, String)> {
             "trouble",
             format!("last words of {container} of {pod}: {}", lines.join(" / ")),
         ),
+        Fact::Warned { pod, line } => ("trouble", format!("log of {pod}: {line}")),
         Fact::Gap { what } => ("trouble", format!("gap: {what}")),
         Fact::Unsent(unsent) => (
             "trouble",

@@ -10,7 +10,6 @@ pub struct Settings {
     pub plan: Vec<Outage>,
     pub service_time: Duration,
     pub bug: Bug,
-    pub ends_after: Option<Duration>,
     pub takes_memory_after: Option<Duration>,
 }
 
@@ -34,7 +33,6 @@ impl Settings {
                 .collect::<Result<_, _>>()?,
             service_time: time("SERVICE_TIME")?.unwrap_or_default(),
             bug: text("BUG").map_or(Ok(Bug::None), |text| text.parse())?,
-            ends_after: time("ENDS_AFTER")?,
             takes_memory_after: time("TAKES_MEMORY_AFTER")?,
         })
     }

@@ -8,7 +8,6 @@
 //! | `PLAN` | outages, each `at,length,kind` in milliseconds from the first look; see [`plan::Kind`] |
 //! | `SERVICE_TIME` | so many milliseconds pass before each look is answered |
 //! | `BUG` | what it does wrong with things; see [`things::Bug`] |
-//! | `ENDS_AFTER` | so many milliseconds after its start it ends by itself, with exit code 1 |
 //! | `TAKES_MEMORY_AFTER` | so many milliseconds after the first look it begins to take memory until it is ended |
 //! | `LISTENS` | `everywhere`: at all addresses; else at `POD_IP` |
 mod http;
@@ -38,9 +37,6 @@ async fn main() {
         }
     };
     let server = Arc::new(Server::new(&settings));
-    if let Some(after) = settings.ends_after {
-        tokio::spawn(end_by_itself(after));
-    }
     if let Some(after) = settings.takes_memory_after {
         tokio::spawn(take_memory(server.clone(), after));
     }
@@ -49,12 +45,6 @@ async fn main() {
     // The first process of a container ignores signals that it has no handler for.
     let mut asked = signal(SignalKind::terminate()).expect("a handler can be set");
     asked.recv().await;
-}
-
-async fn end_by_itself(after: Duration) {
-    tokio::time::sleep(after).await;
-    truth::say("ended by itself", serde_json::json!({}));
-    std::process::exit(1);
 }
 
 async fn take_memory(server: Arc<Server>, after: Duration) {

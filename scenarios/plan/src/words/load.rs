@@ -40,7 +40,7 @@ pub static LOAD: Type = Type {
         may(
             "maxRate",
             Form::Rate,
-            "A ceiling for a closed load over all its users. Default: none.",
+            "A ceiling for a closed load over all its users; one that sends less than half as much, because its users wait for answers, shows nothing (LoadDelivered). Default: none.",
         ),
         may(
             "inFlightMax",
