@@ -75,7 +75,7 @@ fn stored(seen: &Seen, loss: &Loss) -> Option<Sign> {
         _ => None,
     });
     let kept = elsewhere.map(|step| {
-        let ledger = Ledger::of(&loss.load, step, seen.timeline);
+        let ledger = Ledger::of(loss.load, step, seen.timeline);
         let kept = loss.keys.iter().filter(|k| ledger.found.contains_key(*k));
         (step, kept.count() as u64)
     });
