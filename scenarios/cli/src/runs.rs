@@ -124,6 +124,7 @@ fn say_what_is_left(report: &mut Report, left: Vec<Option<String>>) {
 
 /// `brownout recover`
 pub async fn recover(runs: &Path) -> anyhow::Result<ExitCode> {
+    node::limits::sweep();
     let recovered = runner::recover(runs)
         .await
         .with_context(|| format!("looking through {}", runs.display()))?;

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first ends the run and undoes, a second one does not wait for that.
+//! Ctrl-C, SIGTERM and, when a terminal closes, SIGHUP: the first ends the run and undoes, a second one does not wait for that.
 use nix::libc::SIGXFSZ;
 use runner::Stop;
 use std::time::Duration;
@@ -46,7 +46,12 @@ fn heard() -> std::io::Result<UnboundedReceiver<&'static str>> {
     let kinds = [
         ("SIGINT", SignalKind::interrupt()),
         ("SIGTERM", SignalKind::terminate()),
+        ("SIGHUP", SignalKind::hangup()),
     ];
+    // Under `nohup` the end of the terminal is to be none of ours.
+    let kinds = kinds
+        .into_iter()
+        .filter(|(_, kind)| *kind != SignalKind::hangup() || !ignores_hangup());
     for (name, kind) in kinds {
         let (mut signals, sender) = (signal(kind)?, sender.clone());
         tokio::spawn(async move {
@@ -54,6 +59,20 @@ fn heard() -> std::io::Result<UnboundedReceiver<&'static str>> {
         });
     }
     Ok(heard)
+}
+
+/// Whether whoever started this process had it ignore SIGHUP.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    has_hangup(&status)
+}
+
+/// Whether SIGHUP, number 1, is in the set of ignored signals of a process's `status`.
+fn has_hangup(status: &str) -> bool {
+    let mut lines = status.lines();
+    let ignored = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    let set = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    set.is_some_and(|set| set & 1 != 0)
 }
 
 /// The first signal that is not the one that was just heard.
@@ -70,6 +89,13 @@ async fn insisted(heard: &mut UnboundedReceiver<&'static str>) -> Option<&'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hangup_that_was_to_be_ignored_is_known_from_the_process_s_status() {
+        assert!(has_hangup("Name:\tx\nSigIgn:\t0000000000001001\n"));
+        assert!(!has_hangup("Name:\tx\nSigIgn:\t0000000000001000\n"));
+        assert!(!has_hangup("Name:\tx\n"));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_second_signal_within_a_second_is_the_same_one() {

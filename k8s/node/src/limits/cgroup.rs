@@ -106,23 +106,37 @@ fn kill_all(dir: &Path) {
     }
 }
 
+/// The groups that this process is in itself.
+fn own(version: Version) -> io::Result<Dirs> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let groups = fs::read_to_string("/proc/self/cgroup")?;
+    let places = places(&mounts, &groups);
+    let dirs = ["cpu", "cpuacct", "memory"].map(|name| {
+        let place = match version {
+            Version::One => name,
+            Version::Two => "",
+        };
+        Some((name, places.get(place)?.clone()))
+    });
+    let dirs = dirs.into_iter().collect::<Option<BTreeMap<_, _>>>();
+    let missing = || io::Error::other("cpu, cpuacct and memory are not all there");
+    Ok(Dirs(dirs.ok_or_else(missing)?))
+}
+
+/// Removes the empty groups that killed processes of ours have left. Whoever makes groups does so first, too.
+pub fn sweep() {
+    let all = [Version::One, Version::Two].into_iter();
+    for dirs in all.filter_map(|version| own(version).ok()) {
+        for dir in dirs.each() {
+            remove_stale(dir);
+        }
+    }
+}
+
 impl Parent {
     /// Makes the group and tries it.
     pub fn create(version: Version) -> io::Result<Parent> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-        let groups = fs::read_to_string("/proc/self/cgroup")?;
-        let places = places(&mounts, &groups);
-        let own = |controllers: [&'static str; 3], place: fn(&str) -> &str| {
-            let dirs = controllers.map(|name| Some((name, places.get(place(name))?.clone())));
-            dirs.into_iter().collect::<Option<BTreeMap<_, _>>>()
-        };
-        let all = ["cpu", "cpuacct", "memory"];
-        let own = match version {
-            Version::One => own(all, |name| name),
-            Version::Two => own(all, |_| ""),
-        };
-        let missing = || io::Error::other("cpu, cpuacct and memory are not all there");
-        let own = Dirs(own.ok_or_else(missing)?);
+        let own = own(version)?;
         for dir in own.each() {
             remove_stale(dir);
         }

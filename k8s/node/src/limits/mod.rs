@@ -16,6 +16,7 @@ use k8s_openapi::api::core::v1::Container;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::runtime::Usage;
+pub use cgroup::sweep;
 use cgroup::{Group, Parent};
 pub(crate) use watchdog::{Processes, Watchdog, usage};
 

@@ -58,6 +58,29 @@ pub fn left(known: &BTreeSet<Process>, mark: &str) -> Vec<Process> {
         .collect()
 }
 
+/// How deep below /sys/fs/cgroup a control group of ours may be.
+const GROUP_DEPTH_MAX: u32 = 6;
+
+/// The control groups that a process has made for its pods, and not removed.
+pub fn control_groups(pid: u32) -> Vec<String> {
+    let prefix = format!("brownout-{pid}-");
+    let mut found = vec![];
+    let mut folders = vec![("/sys/fs/cgroup".to_owned(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let inner = entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()));
+        for entry in inner {
+            let path = entry.path().to_string_lossy().into_owned();
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                found.push(path);
+            } else if depth < GROUP_DEPTH_MAX {
+                folders.push((path, depth + 1));
+            }
+        }
+    }
+    found
+}
+
 fn knows(pid: u32, mark: &str) -> bool {
     let files = ["cmdline", "environ", "mountinfo"];
     files.iter().any(|file| {

@@ -86,6 +86,7 @@ impl Interrupted {
         (run, ended)
     }
 
+    /// What `recover` sees to without a word: empty control groups.
     fn nothing_to_recover(&self) {
         let ended = self.room.ask(&["recover"]);
         assert_eq!(ended.code, Some(0), "{}", ended.err);
@@ -94,6 +95,7 @@ impl Interrupted {
             "{}",
             ended.out
         );
+        assert_eq!(machine::control_groups(self.started.id()), [""; 0]);
     }
 }
 
@@ -138,6 +140,11 @@ fn ctrl_c_under_load_undoes_and_ends_with_3() {
 #[test]
 fn sigterm_under_load_undoes_and_ends_with_3_in_the_plain_tier_too() {
     ends_in_order(&["--tier", "plain"], Signal::SIGTERM);
+}
+
+#[test]
+fn a_terminal_that_closes_undoes_and_ends_with_3() {
+    ends_in_order(&[], Signal::SIGHUP);
 }
 
 #[test]
