@@ -108,7 +108,7 @@ impl Cluster {
     /// The end of a container's log, at most `lines` of it, of the first container if none is named.
     ///
     /// # Errors
-    /// When there is no such pod, or its container has not begun.
+    /// When the pod does not exist, or its container has not begun.
     pub async fn log(
         &self,
         namespace: &str,
@@ -116,14 +116,11 @@ impl Cluster {
         container: Option<&str>,
         lines: i64,
     ) -> Result<String, Error> {
-        let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
-        let params = LogParams {
+        let which = LogParams {
             container: container.map(Into::into),
-            tail_lines: Some(lines),
             ..LogParams::default()
         };
-        let log = pods.logs(pod, &params).await;
-        log.map_err(doing(format!("reading the log of {pod}")))
+        self.end_of_log(namespace, pod, lines, which).await
     }
 
     /// The end of the log of a container that has ended: with `previous` of the start before the one that is current.
@@ -138,27 +135,37 @@ impl Cluster {
         previous: bool,
         lines: i64,
     ) -> Result<String, Error> {
-        let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
-        let params = LogParams {
+        let which = LogParams {
             container: Some(container.into()),
             previous,
-            tail_lines: Some(lines),
             ..LogParams::default()
         };
-        let log = pods.logs(pod, &params).await;
-        log.map_err(doing(format!("reading the last words of {pod}")))
+        self.end_of_log(namespace, pod, lines, which).await
     }
 
     /// The end of a container's log, at most `lines` of it, of the first container, each line with when it was written (RFC 3339).
     ///
     /// # Errors
-    /// When there is no such pod, or its container has not begun.
+    /// When the pod does not exist, or its container has not begun.
     pub async fn dated_log(&self, namespace: &str, pod: &str, lines: i64) -> Result<String, Error> {
+        let which = LogParams {
+            timestamps: true,
+            ..LogParams::default()
+        };
+        self.end_of_log(namespace, pod, lines, which).await
+    }
+
+    async fn end_of_log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        lines: i64,
+        which: LogParams,
+    ) -> Result<String, Error> {
         let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
         let params = LogParams {
-            timestamps: true,
             tail_lines: Some(lines),
-            ..LogParams::default()
+            ..which
         };
         let log = pods.logs(pod, &params).await;
         log.map_err(doing(format!("reading the log of {pod}")))
