@@ -3,9 +3,8 @@ use super::super::truth::Outage;
 use model::{Doubt, Micros, Window};
 use std::fmt;
 
-/// How far an edge may be off, whatever the rate: two requests at 200 a second. At 1000 a second load and server keep two cores busy, and
-/// each waits for the other for some milliseconds now and then.
-const EDGE_MIN: Micros = Micros::from_millis(10);
+/// An edge may be so much off, whatever the rate: a request needs a little time from the load to the server.
+const EDGE_MIN: Micros = Micros::from_millis(5);
 
 /// What it says of one.
 #[derive(Debug, Clone, PartialEq)]
